@@ -1,0 +1,206 @@
+"""Cells as they were read become typed columns: numbers, text, true/false or dates, null where missing.
+
+The same rules for every source. A column that its owner made categorical stays text; any other text column
+may hold numbers or dates.
+"""
+
+import math
+from collections import Counter
+from typing import NamedTuple
+
+import polars as pl
+
+from caviar.data.numbers import ENOUGH, Marks, marks_of, parse
+from caviar.data.words import count, listed
+from caviar.errors import BadData
+
+MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
+"""Cells that stand for "not known", in any case of letters."""
+
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
+_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?$"
+_MOST_NOTES = 8  # sentences about single columns, of each sort
+
+
+class Typed(NamedTuple):
+    """Columns with types, and what was decided."""
+
+    frame: pl.DataFrame
+    notes: tuple[str, ...]
+    cells_lost: dict[str, list[str]]
+    """By column: how the cells that were read as missing were written, each once."""
+
+
+def typed(frame: pl.DataFrame, delimiter: str | None = None, target: str | None = None) -> Typed:
+    """Give every column its type.
+
+    Args:
+        frame: columns as read.
+        delimiter: of the text file they come from: it helps to tell what a comma in a number means.
+        target: a column whose infinite cells are kept, for the caller to refuse.
+
+    Returns:
+        Columns of integer, float, String, Boolean or temporal type.
+
+    Raises:
+        BadData: a column of lists, of binary or of other Python objects; numbers with an unclear comma.
+    """
+    lost: dict[str, Counter[str]] = {}
+    columns = {c.name: _known_missing(_plain(c), lost) for c in frame.get_columns()}
+    free_text = [
+        c
+        for c in columns.values()
+        if c.dtype == pl.String and frame[c.name].dtype == pl.String and c.null_count() < len(c)
+    ]
+    ways = marks_of(free_text, delimiter)
+    cells_lost = {name: list(found) for name, found in lost.items()}
+    notes = _about_missing(lost, frame) + _about_commas(ways)
+    strays: list[str] = []
+    dates: list[str] = []
+    nearly: list[str] = []
+    for column in free_text:
+        if column.name in ways:
+            columns[column.name] = numbers = parse(column, ways[column.name])
+            bad = column.filter(numbers.is_null() & column.is_not_null())
+            if len(bad):
+                cells_lost.setdefault(column.name, []).extend(bad.unique(maintain_order=True).to_list())
+                strays.append(_about_strays(column.name, bad))
+        elif column.name != target and (days := iso_dates(column)) is not None:
+            columns[column.name] = days
+            dates.append(column.name)
+        elif sentence := _nearly_numbers(column):
+            nearly.append(sentence)
+    notes += _at_most(strays) + _at_most(nearly)
+    if dates:
+        notes.append(f"Read as dates: {listed(dates)}.")
+    notes += _without_infinite(columns, target)
+    return Typed(pl.DataFrame(list(columns.values())), tuple(notes), cells_lost)
+
+
+def iso_dates(text: pl.Series) -> pl.Series | None:
+    """Date or Datetime cells, when every filled cell is a date as ISO 8601 writes it, without zone."""
+    filled = text.drop_nulls()
+    if not len(filled):
+        return None
+    if filled.str.contains(_DATE).all():
+        days = text.str.to_date("%Y-%m-%d", strict=False)
+    elif filled.str.contains(_TIME).all():
+        full = text.str.replace(" ", "T", literal=True).str.replace(r"(T\d{2}:\d{2})$", "${1}:00")
+        days = full.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
+    else:
+        return None
+    return days if days.null_count() == text.null_count() else None
+
+
+def without_marks(text: pl.Series, *, dash: bool) -> pl.Series:
+    """Text without surrounding blanks; null where a missing mark stands.
+
+    Args:
+        text: String cells.
+        dash: whether "-" is a mark.
+    """
+    bare = text.str.strip_chars()
+    known = ~bare.str.to_lowercase().is_in([mark for mark in MISSING if dash or mark != "-"])
+    return pl.select(pl.when(known).then(bare).alias(text.name)).to_series()
+
+
+def _plain(column: pl.Series) -> pl.Series:
+    """The column in one of the types of a `Table`; NaN becomes null."""
+    dtype = column.dtype
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        return column.cast(pl.String)
+    if dtype == pl.Null:
+        return column.cast(pl.Float64)
+    if dtype.is_float():
+        return column.fill_nan(None)
+    if dtype.is_decimal() or dtype in (pl.Int128,):
+        return column.cast(pl.Float64)
+    if dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.String, pl.Boolean):
+        return column
+    raise BadData(
+        f"A column must hold numbers, text, true/false or dates, but '{column.name}' holds {dtype}. Make "
+        "one column of each of its parts, or leave it out with columns=[...]."
+    )
+
+
+def _known_missing(column: pl.Series, lost: dict[str, Counter[str]]) -> pl.Series:
+    """Null for the missing marks of a text column; `lost` counts them as they were written."""
+    if column.dtype != pl.String or column.cast(pl.Int64, strict=False).null_count() == column.null_count():
+        return column
+    # "-" beside "+" is a label: they are a pair
+    bare = without_marks(column, dash=not (column.str.strip_chars() == "+").any())
+    marked = column.filter(bare.is_null() & column.is_not_null()).str.strip_chars()
+    if len(marked):
+        tally = marked.value_counts(name="cells").sort(["cells", column.name], descending=[True, False])
+        lost[column.name] = Counter(dict(tally.iter_rows()))
+    return bare
+
+
+def _about_missing(lost: dict[str, Counter[str]], frame: pl.DataFrame) -> list[str]:
+    marks: Counter[str] = Counter()
+    for found in lost.values():
+        marks.update(found)
+    marks[""] += sum(c.null_count() for c in frame.get_columns() if c.dtype == pl.String)
+    parts = [
+        f"{repr(mark) if mark else 'empty'} ({count(cells, 'cell')})" for mark, cells in marks.most_common() if cells
+    ]
+    return [f"Read as missing: {', '.join(parts)}."] if parts else []
+
+
+def _about_strays(name: str, bad: pl.Series) -> str:
+    examples = listed(bad.unique(maintain_order=True).head(3))
+    if len(bad) == 1:
+        return f"Column '{name}' is numeric; 1 cell that is not ({examples}) has been read as missing."
+    return f"Column '{name}' is numeric; {len(bad):,} cells that are not ({examples}) have been read as missing."
+
+
+def _without_infinite(columns: dict[str, pl.Series], target: str | None) -> list[str]:
+    """Replace infinite cells in place, and say so."""
+    cells: dict[str, int] = {}
+    for name, column in columns.items():
+        if name != target and column.dtype.is_float() and column.is_infinite().any():
+            cells[name] = int(column.is_infinite().sum())
+    for name in cells:
+        column = columns[name]
+        columns[name] = pl.select(pl.when(column.is_finite()).then(column).alias(name)).to_series()
+    if not cells:
+        return []
+    shown = ", ".join(f"'{name}' ({number:,})" for name, number in list(cells.items())[:_MOST_NOTES])
+    return [f"Infinite numbers are read as missing: {shown}{', …' if len(cells) > _MOST_NOTES else ''}."]
+
+
+def _about_commas(ways: dict[str, Marks]) -> list[str]:
+    said = {
+        "decimal comma": "Numbers with a decimal comma (1,5 is 1.5)",
+        "thousands comma": "Numbers with a comma for thousands (1,234 is 1234)",
+        "thousands point": "Numbers with a point for thousands, as others have a decimal comma (1.234 is 1234)",
+    }
+    return [
+        f"{sentence}: {listed([name for name, way in ways.items() if way == marks])}."
+        for marks, sentence in said.items()
+        if marks in ways.values()
+    ]
+
+
+def _nearly_numbers(column: pl.Series) -> str | None:
+    """What keeps a column text that mostly looks like numbers."""
+    filled = column.drop_nulls()
+    bad = filled.filter(parse(filled).is_null())
+    share = 1 - len(bad) / len(filled)
+    if share >= 0.5:
+        return (
+            f"Column '{column.name}' is text: {math.floor(100 * share)}% of its cells are numbers, less than "
+            f"{ENOUGH:.0%}; the others are such as {listed(bad.unique(maintain_order=True), 3)}."
+        )
+    units = r"^[$€£¥]?\s?[+-]?\d[\d.,' ]*\s?[%$€£¥]?$"
+    if (filled.str.contains(units) & filled.str.contains(r"[%$€£¥' ]")).sum() >= ENOUGH * len(filled):
+        return (
+            f"Column '{column.name}' is text, because of cells such as {listed(bad, 1).split(' and ')[0]}: "
+            "if they are meant as numbers, write them without signs and spaces."
+        )
+    return None
+
+
+def _at_most(sentences: list[str]) -> list[str]:
+    more = len(sentences) - _MOST_NOTES
+    return sentences if more <= 0 else [*sentences[:_MOST_NOTES], f"The same holds for {count(more, 'more column')}."]

@@ -1,0 +1,192 @@
+"""Arrays become columns: (X, y) from memory, and the arrays of an .npz file."""
+
+import math
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from caviar.data.frames import is_frame, series_to_polars, to_polars
+from caviar.data.text import refuse_duplicates
+from caviar.data.words import count, listed
+from caviar.errors import BadData, nearest
+
+_FEATURES = ("X", "x", "data", "features")
+_TARGETS = ("y", "target", "labels")
+
+
+class Columns(NamedTuple):
+    """Columns of arrays."""
+
+    frame: pl.DataFrame
+    """Features, and the target as its last column when there is one."""
+    target: str | None
+    notes: tuple[str, ...]
+
+
+def from_arrays(x: Any, y: Any = None, *, names: Sequence[str] | None = None, target: str = "y") -> Columns:
+    """Columns of a feature array and, perhaps, a target array.
+
+    Args:
+        x: (rows, columns), anything NumPy can read, or a DataFrame; with more axes every row is flattened
+            in C order.
+        y: (rows,) or (rows, 1); None when there is no target.
+        names: of the columns; `x0`, `x1`, … when not given.
+        target: name of the target column.
+
+    Returns:
+        The columns; sentences about what was flattened.
+
+    Raises:
+        BadData: a shape that does not fit, names that do not fit, or complex numbers.
+    """
+    notes: list[str] = []
+    if is_frame(x):
+        frame = to_polars(x)
+    else:
+        array = _array(x, "X")
+        if array.ndim < 2:
+            raise BadData(
+                f"X must have two axes (rows, columns), got shape {array.shape}. A single column is "
+                "X.reshape(-1, 1), a single row X.reshape(1, -1)."
+            )
+        if array.ndim > 2:
+            notes.append(
+                f"Every example of shape {' x '.join(map(str, array.shape[1:]))} is flattened to "
+                f"{count(int(np.prod(array.shape[1:])), 'column')}."
+            )
+            array = array.reshape(len(array), -1)
+        known = [f"x{i}" for i in range(array.shape[1])] if names is None else [str(n).strip() for n in names]
+        if len(known) != array.shape[1]:
+            raise BadData(
+                f"columns must name every column of X once, got {count(len(known), 'name')} for "
+                f"{count(array.shape[1], 'column')}."
+            )
+        refuse_duplicates(known, "columns", "Every column needs its own.")
+        frame = pl.DataFrame([_column(name, array[:, i]) for i, name in enumerate(known)])
+    if y is None:
+        return Columns(frame, None, tuple(notes))
+    column = _target(y, target)
+    if len(column) != frame.height:
+        raise BadData(
+            f"X and y must have the same number of rows, got {frame.height:,} and {len(column):,}. If the "
+            "axes of X are (features, examples), transpose it."
+        )
+    if target in frame.columns:
+        raise BadData(
+            f"The target must have a name of its own, but '{target}' is a column of X. Rename it, or pass target=..."
+        )
+    return Columns(frame.with_columns(column), target, tuple(notes))
+
+
+def read_npz(path: Path, target: str | None, names: Sequence[str] | None, with_target: bool = True) -> Columns:
+    """Columns of the arrays of an .npz file; nothing is unpickled.
+
+    Args:
+        path: an existing file.
+        target: name of the array that is the target; None: an array called y, target or labels.
+        names: of the columns.
+        with_target: False leaves out the target.
+
+    Returns:
+        The columns, with a sentence about arrays that were left out.
+
+    Raises:
+        BadData: not an npz file, no feature array, or arrays of Python objects.
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            held = {name: file[name] for name in file.files}
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        EOFError,
+        zipfile.BadZipFile,
+        KeyError,
+        NotImplementedError,
+        AttributeError,
+    ) as error:
+        if "pickle" in str(error) and zipfile.is_zipfile(path):
+            raise BadData(
+                f"The arrays of '{path.name}' must hold numbers or text, but one holds Python objects, "
+                "which only pickle can read and which could run anything. Save it with array.astype(float) "
+                "or .astype(str)."
+            ) from None
+        raise BadData(
+            f"'{path.name}' must be a file that numpy.savez wrote, but it cannot be read "
+            f"({type(error).__name__}). It may be cut off or of another format: write it again."
+        ) from None
+    shapes = {name: array.shape for name, array in held.items()}
+    shown = listed([f"{name} {shape}" for name, shape in shapes.items()], 8).replace("'", "")
+    is_array = target is not None and target in held
+    y = target if is_array else next((name for name in _TARGETS if name in held), None)
+    x = next((name for name in _FEATURES if name in held and name != y), None)
+    if x is None:
+        tall = [name for name, shape in shapes.items() if len(shape) >= 2 and name != y]
+        if len(tall) != 1:
+            raise BadData(
+                f"'{path.name}' must have one array of features, called X, x, data or features, but it has "
+                f"{shown or 'none'}. Save it with numpy.savez(path, X=..., y=...)."
+            )
+        x = tall[0]
+    if target is not None and not is_array and (y is not None or held[x].ndim > 2):
+        raise BadData(f"'{path.name}' has no array '{target}' (it has {shown}). {nearest(target, held)}")
+    columns = from_arrays(held[x], held[y] if y is not None and with_target else None, names=names, target=y or "y")
+    rest = [name for name in held if name not in (x, y)]
+    notes = (
+        f"Features are the array '{x}' {shapes[x]}" + (f", left out: {listed(rest)}." if rest else "."),
+        *columns.notes,
+    )
+    return columns._replace(notes=notes)
+
+
+def _array(values: Any, what: str) -> np.ndarray:
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise BadData(f"{what} must be a dense array, got a sparse one. Pass {what}.toarray() if it fits into memory.")
+    try:
+        array = (
+            np.ma.filled(values.astype(float), np.nan) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+        )
+    except (ValueError, TypeError) as error:
+        raise BadData(
+            f"{what} must be an array, got {type(values).__name__} ({error}). Rows must be of one length."
+        ) from None
+    if array.dtype.kind == "c":
+        raise BadData(f"{what} must hold real numbers, got complex ones. Pass real and imaginary parts as columns.")
+    return array
+
+
+def _column(name: str, cells: np.ndarray) -> pl.Series:
+    if cells.dtype.kind in "OSUV":
+        values = [None if isinstance(c, float) and math.isnan(c) else c for c in cells.tolist()]
+        values = [c.decode("utf-8", "replace") if isinstance(c, bytes) else c for c in values]
+        if len({type(c) for c in values if c is not None}) > 1:
+            values = [None if c is None else str(c) for c in values]
+        return pl.Series(name, values, strict=False)
+    if cells.dtype == np.float16:
+        cells = cells.astype(np.float32)
+    if cells.dtype.kind == "f" and cells.dtype.itemsize > 8:
+        cells = cells.astype(np.float64)
+    return pl.Series(name, np.ascontiguousarray(cells.astype(cells.dtype.newbyteorder("="), copy=False)))
+
+
+def _target(y: Any, name: str) -> pl.Series:
+    if (series := series_to_polars(y, name)) is not None:
+        return series
+    if is_frame(y):
+        frame = to_polars(y)
+        if frame.width == 1:
+            return frame.to_series().alias(name)
+    array = _array(y, "y")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise BadData(
+            f"y must have one value per row, got shape {array.shape}. One-hot labels become classes by "
+            "y.argmax(axis=1); several targets at once are not supported."
+        )
+    return _column(name, array)

@@ -1,0 +1,128 @@
+"""The door: whatever holds a table becomes a `Table`, or one sentence says why not."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import polars as pl
+
+from caviar.data.columns import typed
+from caviar.data.sources import Source, open_source
+from caviar.data.table import Table
+from caviar.data.words import count, listed
+from caviar.errors import BadData, nearest
+
+FEWEST_ROWS = 20
+"""A table to learn from has at least so many rows."""
+
+
+def read(
+    source: Any,
+    target: str | Literal[False] | None = None,
+    name: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> Table:
+    """Read a table from a file, a sample, a DataFrame or arrays.
+
+    Delimiter, encoding, quoting, missing marks, decimal commas and the type of every column are found; what
+    was decided stands in `Table.notes`.
+
+    Args:
+        source: a path (.csv, .tsv, .txt, .parquet, .npz); the name of a scikit-learn sample (digits,
+            breast_cancer, wine, iris, diabetes); a DataFrame of any library; `(X, y)`; or X.
+        target: the column to predict; in an .npz file the array to predict. None: the one that is built
+            in (samples, `(X, y)`, an array called y, target or labels). False: no target, for prediction;
+            a target column that is there is a column like the others.
+        name: of the table; None: the file's, the sample's, or "table".
+        columns: names of the feature columns: the ones to use, or those to give to the columns of an array.
+
+    Returns:
+        The table.
+
+    Raises:
+        BadData: there is nothing to read, or it cannot be learned from; the message says what to do.
+    """
+    if isinstance(columns, str):
+        raise BadData(f"columns must be a list of names, got the text '{columns}'. Write columns=['{columns}'].")
+    named = None if target is None or target is False else str(target).strip()
+    opened = open_source(source, named, columns, with_target=target is not False)
+    if not opened.frame.height:
+        raise BadData(f"A table must have rows, but {opened.label} has none. Check what was exported or filtered.")
+    wanted = None if target is False else _wanted(opened, named)
+    done = typed(_chosen(opened, columns, wanted), opened.delimiter, wanted)
+    if wanted is None:
+        features, series = done.frame, None
+    else:
+        features, series = done.frame.drop(wanted), done.frame[wanted]
+        _check_target(series, opened.label, done.cells_lost.get(wanted, []))
+    if not features.width:
+        raise BadData(
+            f"There must be columns to predict from, but {opened.label} has only '{wanted}'. Add columns; "
+            "if it should have more, check what stands between its cells."
+        )
+    return Table(name or opened.name, features, series, (*opened.notes, *done.notes))
+
+
+def _wanted(opened: Source, target: str | None) -> str:
+    """The column to predict."""
+    names = opened.frame.columns
+    wanted = target or opened.target
+    if wanted is None:
+        last = f", …, '{names[-1]}'" if len(names) > 12 else ""
+        shown = ", ".join(f"'{name}'" for name in names[:12])
+        raise BadData(
+            f"Which column is to be predicted? {opened.label} has {shown}{last}: pass target=..., or "
+            "target=False for a table to predict for."
+        )
+    if wanted not in names:
+        raise BadData(f"{opened.label} has no column '{wanted}' to predict. {nearest(wanted, names)}")
+    return wanted
+
+
+def _chosen(opened: Source, columns: Sequence[str] | None, wanted: str | None) -> pl.DataFrame:
+    """The columns that were asked for, and the target."""
+    if columns is None:
+        return opened.frame
+    names = [name for name in dict.fromkeys(str(c).strip() for c in columns) if name != wanted]
+    for name in names:
+        if name not in opened.frame.columns:
+            raise BadData(f"{opened.label} has no column '{name}'. {nearest(name, opened.frame.columns)}")
+    return opened.frame.select(names if wanted is None else [*names, wanted])
+
+
+def _check_target(target: pl.Series, label: str, lost: list[str]) -> None:
+    """A target to learn from is known in every row, finite, and not always the same."""
+    if target.dtype.is_temporal():
+        raise BadData(
+            f"The target must hold numbers or labels, but '{target.name}' in {label} holds dates. Turn it "
+            "into a number, such as the days until then."
+        )
+    if missing := target.null_count():
+        marks = f"; cells such as {listed(sorted(lost), 3)} are read as missing" if any(lost) else ""
+        raise BadData(
+            f"The target must be known in every row, but '{target.name}' in {label} has "
+            f"{count(missing, 'missing cell')} ({_rows(target.is_null())}{marks}). Leave these rows out, "
+            "fill them in, or rename the label if it is one."
+        )
+    if target.dtype.is_float() and (infinite := target.is_infinite()).any():
+        raise BadData(
+            f"The target must be finite, but '{target.name}' in {label} has "
+            f"{count(int(infinite.sum()), 'infinite cell')} ({_rows(infinite)}). Correct these rows or "
+            "leave them out."
+        )
+    if len(target) < FEWEST_ROWS:
+        raise BadData(
+            f"Training needs at least {FEWEST_ROWS} rows, but {label} has {len(target)}. Collect more; for "
+            "a table to predict for, pass target=False."
+        )
+    if target.n_unique() == 1:
+        raise BadData(
+            f"The target must vary, but '{target.name}' in {label} is {target[0]!r} in every row. Choose "
+            "another column, or add rows with other values."
+        )
+
+
+def _rows(where: pl.Series) -> str:
+    """`row 3` or `rows 3, 7, 9, …`, from 1."""
+    at = [int(i) + 1 for i in where.arg_true()[:5]]
+    more = ", …" if (where.sum() or 0) > len(at) else ""
+    return f"row{'s' if len(at) > 1 else ''} {', '.join(f'{i:,}' for i in at)}{more} of the data"

@@ -1,0 +1,129 @@
+"""A table as it was read: feature columns, the column to predict, and what reading decided."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from caviar.data.fingerprint import fingerprint
+from caviar.data.words import count, listed
+from caviar.errors import BadData
+
+_SCREEN = 100  # characters in a line of `describe`
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows to learn from, or to predict for.
+
+    `read` builds it; build it yourself only with columns of the types named below.
+
+    Raises:
+        BadData: feature and target rows differ in number, the target has missing cells, or it also
+            stands among the features.
+    """
+
+    name: str
+    """File stem, name of a sample, or "table"."""
+    features: pl.DataFrame
+    """Numbers, Boolean, String or temporal columns; null where a cell is missing or not finite."""
+    target: pl.Series | None
+    """The column to predict, never with nulls; its name is the column's. None: only to predict for."""
+    notes: tuple[str, ...] = ()
+    """Sentences: what reading found and decided."""
+
+    def __post_init__(self) -> None:
+        if self.target is None:
+            return
+        if len(self.target) != self.features.height:
+            raise BadData(
+                f"Features and target must have one row for one row, got {self.features.height:,} rows of "
+                f"features and {len(self.target):,} of target '{self.target.name}'. Build both from the "
+                "same rows."
+            )
+        if missing := self.target.null_count():
+            raise BadData(
+                f"The target must be known in every row, but '{self.target.name}' has "
+                f"{count(missing, 'missing cell')}. Leave these rows out or fill them in."
+            )
+        if self.target.name in self.features.columns:
+            raise BadData(f"The target must not be among the features, but '{self.target.name}' is. Drop that column.")
+
+    @property
+    def rows(self) -> int:
+        """Number of examples."""
+        return self.features.height
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 in hex of column names, types and cells; `name` and `notes` do not count."""
+        target = () if self.target is None else (self.target.name, self.target.to_frame())
+        return fingerprint(self.features, *target)
+
+    def describe(self) -> str:
+        """What the table holds, in at most 24 lines of at most 100 characters."""
+        lines = [f"{self.name}: {count(self.rows, 'row')}, {count(self.features.width, 'feature column')}"]
+        for kind, columns in _kinds(self.features).items():
+            lines.append(f"  {kind:<10} {len(columns):>5,}  {', '.join(columns)}")
+        gaps = {c.name: c.null_count() for c in self.features.get_columns() if c.null_count()}
+        worst = sorted(gaps, key=lambda name: -gaps[name])
+        lines.append(
+            f"  missing    {sum(gaps.values()):>5,}  "
+            + (", ".join(f"{name} ({gaps[name] / max(self.rows, 1):.1%})" for name in worst) or "no cell")
+        )
+        if self.target is None:
+            lines.append("no target: a table to predict for")
+        else:
+            lines += _about_target(self.target)
+        room = 24 - len(lines)
+        shown = self.notes if len(self.notes) <= room else self.notes[: room - 1]
+        lines += [f"- {note}" for note in shown]
+        if len(shown) < len(self.notes):
+            lines.append(f"- … and {count(len(self.notes) - len(shown), 'more note')} in `notes`")
+        return "\n".join(_cut(line) for line in lines)
+
+    def __repr__(self) -> str:
+        target = "no target" if self.target is None else f"target {self.target.name!r}"
+        return f"Table({self.name!r}: {self.rows:,} rows, {self.features.width} feature columns, {target})"
+
+
+def _kinds(frame: pl.DataFrame) -> dict[str, list[str]]:
+    """Column names by kind, in the words of `describe`; text columns with their number of levels."""
+    kinds: dict[str, list[str]] = {}
+    for column in frame.get_columns():
+        if column.null_count() == frame.height:
+            kinds.setdefault("empty", []).append(column.name)
+        elif column.dtype == pl.String:
+            kinds.setdefault("text", []).append(f"{column.name} ({column.drop_nulls().n_unique():,} different)")
+        elif column.dtype == pl.Boolean:
+            kinds.setdefault("true/false", []).append(column.name)
+        elif column.dtype.is_temporal():
+            kinds.setdefault("dates", []).append(column.name)
+        else:
+            kinds.setdefault("numbers", []).append(column.name)
+    return kinds
+
+
+def _about_target(target: pl.Series) -> list[str]:
+    """Balance of a target with few values, range of one with many."""
+    different = target.n_unique()
+    if target.dtype.is_numeric() and different > 20:
+        quartiles = [target.quantile(q, "linear") for q in (0.0, 0.25, 0.5, 0.75, 1.0)]
+        low, q25, middle, q75, high = (f"{q:,.6g}" for q in quartiles)
+        return [
+            f"target {target.name!r}: numbers from {low} to {high}, {different:,} different",
+            f"  half of them between {q25} and {q75}, median {middle}",
+        ]
+    tally = target.value_counts(sort=True, name="rows").sort(["rows", target.name], descending=[True, False])
+    lines = [f"target {target.name!r}: {different:,} different values"]
+    most = 6
+    for value, rows in tally.head(most).iter_rows():
+        lines.append(f"  {value!s:<20.20} {rows:>11,}  {rows / max(len(target), 1):>6.1%}")
+    if different > most:
+        rest = tally[target.name][most:].to_list()
+        lines.append(f"  and {listed(rest, 8)}; the rarest has {count(int(tally['rows'][-1]), 'row')}")
+    return lines
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= _SCREEN else line[: _SCREEN - 1] + "…"

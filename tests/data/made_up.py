@@ -1,0 +1,64 @@
+"""Tables that hypothesis makes up, and files that tests write."""
+
+import polars as pl
+from hypothesis import strategies as st
+
+WORDS = st.text(
+    st.characters(codec="cp1252", categories=("L", "N", "P", "S"), exclude_characters="\x7f−"),
+    min_size=1,
+    max_size=8,
+)
+NUMBERS = st.one_of(
+    st.integers(-(10**12), 10**12).map(float),
+    st.floats(-1e15, 1e15, allow_nan=False).filter(lambda x: x == 0 or abs(x) > 1e-100),
+)
+LEVELS = (
+    "+",
+    "-",
+    "red",
+    "green",
+    "blue; or",
+    "a, b",
+    'the "best"',
+    "two\nlines",
+    "Köln",
+    "tab\there",
+    "x|y",
+)
+
+
+@st.composite
+def features(draw: st.DrawFn, rows: int | None = None) -> pl.DataFrame:
+    """A frame of 1 to 5 columns of numbers, true/false, text and dates, with missing cells; 4 to 40 rows."""
+    height = draw(st.integers(4, 40)) if rows is None else rows
+    columns = []
+    for i in range(draw(st.integers(1, 5))):
+        kind = draw(st.sampled_from(["number", "whole", "flag", "text", "day"]))
+        cells = {
+            "number": NUMBERS,
+            "whole": st.integers(-(2**40), 2**40),
+            "flag": st.booleans(),
+            "text": st.sampled_from(LEVELS),
+            "day": st.dates(),
+        }[kind]
+        dtype = {
+            "number": pl.Float64,
+            "whole": pl.Int64,
+            "flag": pl.Boolean,
+            "text": pl.String,
+            "day": pl.Date,
+        }[kind]
+        if draw(st.booleans()):
+            cells = st.none() | cells
+        columns.append(pl.Series(f"{kind} {i}", draw(st.lists(cells, min_size=height, max_size=height)), dtype=dtype))
+    return pl.DataFrame(columns)
+
+
+def lines(*rows: str) -> bytes:
+    """A text file in UTF-8."""
+    return ("\n".join(rows) + "\n").encode()
+
+
+def csv_lines(rows: int = 30) -> list[str]:
+    """Header and rows of a small table: x, city, y."""
+    return ["x,city,y", *(f"{i / 4},{('Rome', 'Oslo', 'Bern')[i % 3]},{'ab'[i % 2]}" for i in range(rows))]

@@ -1,0 +1,140 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from caviar.data.matrices import from_arrays, read_npz
+from caviar.errors import BadData
+
+X = np.arange(12.0).reshape(4, 3)
+Y = np.array([0, 1, 0, 1])
+
+
+def test_columns_are_numbered_or_named():
+    made = from_arrays(X, Y)
+    assert made.frame.columns == ["x0", "x1", "x2", "y"]
+    np.testing.assert_array_equal(made.frame.drop("y").to_numpy(), X)
+    assert made.target == "y"
+    assert from_arrays(X, names=[" a", "b", "c"]).frame.columns == ["a", "b", "c"]
+
+
+def test_images_are_flattened_in_c_order_and_said():
+    images = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+    made = from_arrays(images)
+    np.testing.assert_array_equal(made.frame.to_numpy(), images.reshape(2, 12))
+    assert made.notes == ("Every example of shape 3 x 4 is flattened to 12 columns.",)
+
+
+@pytest.mark.parametrize(
+    "y", [Y.reshape(-1, 1), list(Y), pd.Series(Y), pl.Series(Y), pd.DataFrame({"q": Y}), Y.astype(np.int8)]
+)
+def test_targets_of_many_kinds(y):
+    assert from_arrays(X, y, target="t").frame["t"].to_list() == [0, 1, 0, 1]
+
+
+def test_arrays_of_many_types():
+    assert from_arrays(X.astype(np.float16)).frame["x0"].to_list() == [0.0, 3.0, 6.0, 9.0]
+    assert from_arrays(X.astype(">f8"))[0]["x1"].to_list() == [1.0, 4.0, 7.0, 10.0]
+    assert from_arrays(X > 4).frame.dtypes == [pl.Boolean] * 3
+    objects = np.array([[1, "a"], [None, "b"], [float("nan"), None]], dtype=object)
+    assert from_arrays(objects).frame.rows() == [(1, "a"), (None, "b"), (None, None)]
+    masked = np.ma.masked_array([[1, 2], [3, 4]], [[False, True], [False, False]])
+    assert from_arrays(masked).frame.fill_nan(None).rows() == [(1.0, None), (3.0, 4.0)]
+    assert from_arrays(np.array([[b"a"], [b"b"]])).frame["x0"].to_list() == ["a", "b"]
+    assert from_arrays(pd.DataFrame({"q": [1, 2]}), [0, 1]).frame.columns == ["q", "y"]
+
+
+class Sparse:
+    nnz = 3
+
+    def toarray(self):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "more", "words"),
+    [
+        (X[:, 0], None, {}, r"X must have two axes .rows, columns., got shape \(4,\)"),
+        (X, Y[:3], {}, "same number of rows, got 4 and 3. If the axes of X are"),
+        (
+            X,
+            np.eye(4),
+            {},
+            r"one value per row, got shape \(4, 4\). One-hot labels become classes by y.argmax",
+        ),
+        (X, None, {"names": ["a"]}, "got 1 name for 3 columns"),
+        (X, None, {"names": ["a", "b", "a"]}, "columns has 'a' more than once"),
+        (X, Y, {"names": ["y", "b", "c"]}, "'y' is a column of X"),
+        (X * 1j, None, {}, "must hold real numbers, got complex ones"),
+        ([[1, 2], [3]], None, {}, "Rows must be of one length"),
+        (Sparse(), None, {}, "must be a dense array"),
+    ],
+)
+def test_what_does_not_fit_is_refused(x, y, more, words):
+    with pytest.raises(BadData, match=words):
+        from_arrays(x, y, **more)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    def save(**arrays):
+        np.savez(tmp_path / "f.npz", **arrays)
+        return tmp_path / "f.npz"
+
+    return save
+
+
+@pytest.mark.parametrize("x", ["X", "x", "data", "features"])
+@pytest.mark.parametrize("y", ["y", "target", "labels"])
+def test_npz_arrays_are_known_by_name(saved, x, y):
+    made = read_npz(saved(**{x: X, y: Y, "weights": Y}), None, None)
+    assert (made.frame.width, made.target) == (4, y)
+    assert made.notes == (f"Features are the array '{x}' (4, 3), left out: 'weights'.",)
+
+
+def test_npz_with_other_names(saved):
+    made = read_npz(saved(pixels=X, digit=Y), "digit", None)
+    assert (made.frame.width, made.target) == (4, "digit")
+    assert read_npz(saved(X=X, y=Y), None, None, with_target=False).target is None
+    # a column may be the target
+    assert read_npz(saved(X=X), "b", ["a", "b", "c"]).frame.columns == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "target", "words"),
+    [
+        (
+            {"x_train": X, "x_test": X},
+            None,
+            r"it has x_train \(4, 3\), x_test \(4, 3\). Save it with numpy.savez",
+        ),
+        ({"a": Y}, None, "must have one array of features"),
+        ({"X": X, "label": Y, "y": Y}, "lable", "has no array 'lable'.* Did you mean 'label'"),
+        ({"X": np.array([[None, {}]], dtype=object)}, None, "holds Python objects, which only pickle"),
+    ],
+)
+def test_npz_that_cannot_be_used(saved, arrays, target, words):
+    with pytest.raises(BadData, match=words):
+        read_npz(saved(**arrays), target, None)
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04garbage", b"hello", b"\x93NUMPY\x01\x00"])
+def test_damaged_npz(tmp_path, data):
+    path = tmp_path / "f.npz"
+    path.write_bytes(data)
+    with pytest.raises(BadData, match=r"must be a file that numpy.savez wrote"):
+        read_npz(path, None, None)
+
+
+def test_an_npy_is_no_npz(tmp_path):
+    with (tmp_path / "f.npz").open("wb") as file:
+        np.save(file, X)
+    with pytest.raises(BadData, match=r"must be a file that numpy.savez wrote"):
+        read_npz(tmp_path / "f.npz", None, None)
+
+
+def test_an_npz_that_was_cut_off(saved):
+    path = saved(X=X, y=Y)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(BadData, match="write it again"):
+        read_npz(path, None, None)
