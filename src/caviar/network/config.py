@@ -1,0 +1,312 @@
+"""`Config`: one network and how it learns, checked when it is built."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Self, get_args
+
+from caviar.errors import BadConfig, nearest
+from caviar.network.activations import ACTIVATIONS, ActivationName
+from caviar.network.initializers import INITIALIZERS, InitializerName
+
+OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+
+ScheduleName = Literal[
+    "constant",
+    "inverse_time",
+    "exponential",
+    "inverse_sqrt_epoch",
+    "inverse_sqrt_step",
+    "staircase",
+    "cosine",
+    "one_cycle",
+]
+SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
+
+MomentumForm = Literal["average", "sum"]
+Rows = float | tuple[int, int] | Literal["train+dev"]
+
+DECAYING: tuple[ScheduleName, ...] = ("inverse_time", "exponential", "staircase")
+"""The schedules that read `decay_rate`."""
+
+_XAVIER = (
+    "Config.initializer must be one of {known}, got 'xavier'. The word has two meanings: "
+    "the course's 1/inputs is 'lecun', Glorot's 2/(inputs + outputs) is 'glorot'."
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+    """One network and how it learns. Every field may differ between the networks of one call of `train`.
+
+    Attributes:
+        hidden_units: units of each hidden layer, each at least 1; () is a linear model.
+        activation: one word for all hidden layers, or one per layer.
+        initializer: spread of the starting weights; `he` 2/inputs, `lecun` 1/inputs (the course's Xavier),
+            `glorot` 2/(inputs + outputs), `normal` with `initial_scale`, `zeros`.
+        initial_scale: standard deviation for `normal`; 0.01 is the course's.
+        batch_norm: normalise z of every hidden layer over the mini-batch.
+        norm_epsilon: added to the variance in batch norm.
+        norm_beta: weight of the past in batch norm's moving averages, in [0, 1).
+        dropout: share of hidden units dropped, in [0, 1): one for all hidden layers or one per layer.
+            The course's keep_prob is 1 - dropout.
+        l1: lambda of J += lambda / (2 m) * sum |W|, at least 0; m is the number of training rows.
+        l2: lambda of J += lambda / (2 m) * sum W^2, at least 0 (PyTorch's weight_decay is l2 / m).
+        weight_decay: decoupled decay, W -= rate * weight_decay * W, at least 0.
+        label_smoothing: share of the target spread over all classes, in [0, 1); classification only.
+        optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adam`, `adamw` (Adam for use with `weight_decay`).
+        learning_rate: alpha; None is 1e-3 for RMSprop and Adam, 0.1 for the others.
+        momentum: beta of `momentum` and `nesterov`, in [0, 1).
+        momentum_form: `average` v = beta v + (1 - beta) g, as in the course | `sum` v = beta v + g.
+        beta1: Adam's weight of the past gradient, in [0, 1).
+        beta2: weight of the past squared gradient, in [0, 1); None is 0.999 for Adam, 0.9 for RMSprop.
+        epsilon: added to the root in RMSprop and Adam, above 0.
+        schedule: how the rate changes, see `training.schedules`.
+        decay_rate: of `inverse_time` (default 1), `exponential` (0.95) and `staircase` (0.5).
+        decay_every: epochs between two steps of `staircase`, at least 1.
+        warmup: epochs in which the rate rises in a straight line from 0, at least 0.
+        batch_size: rows of a mini-batch, or "full"; more than there are rows means full.
+        epochs: passes over the training rows; the schedule is laid out for them. None: as many as show the
+            network about 640,000 rows (10,000 mini-batches of 64), between 5 and 60.
+        early_stopping: None, or patience: stop after this many epochs without a better dev loss, and keep
+            the weights of the best epoch.
+        stop_after: train only so many of the `epochs`; the schedule stays as laid out.
+        rows: 1.0 the training rows | (fold, folds) train and dev rows without that fold, which takes the place of
+            the dev set | "train+dev" all of them, with no dev set.
+        seed: of the starting weights, the order of the rows and dropout, in [0, 2^31); equal seeds share
+            all random numbers.
+
+    Raises:
+        BadConfig: a value out of range, or settings that contradict each other.
+    """
+
+    hidden_units: tuple[int, ...] = (64, 64)
+    activation: ActivationName | tuple[ActivationName, ...] = "relu"
+    initializer: InitializerName = "he"
+    initial_scale: float = 0.01
+    batch_norm: bool = False
+    norm_epsilon: float = 1e-8
+    norm_beta: float = 0.99
+    dropout: float | tuple[float, ...] = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    optimizer: OptimizerName = "adam"
+    learning_rate: float | None = None
+    momentum: float = 0.9
+    momentum_form: MomentumForm = "average"
+    beta1: float = 0.9
+    beta2: float | None = None
+    epsilon: float = 1e-8
+    schedule: ScheduleName = "constant"
+    decay_rate: float | None = None
+    decay_every: int = 10
+    warmup: float = 0.0
+    batch_size: int | Literal["full"] = 64
+    epochs: int | None = None
+    early_stopping: int | None = None
+    stop_after: int | None = None
+    rows: Rows = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        if isinstance(self.hidden_units, int) and not isinstance(self.hidden_units, bool):
+            object.__setattr__(self, "hidden_units", (self.hidden_units,))
+        self._check_network()
+        self._check_regularisation()
+        self._check_learning()
+
+    def _check_network(self) -> None:
+        if not isinstance(self.hidden_units, tuple):
+            raise BadConfig(
+                f"Config.hidden_units must be whole numbers, one per hidden layer, got {self.hidden_units!r}."
+            )
+        for units in self.hidden_units:
+            _whole("hidden_units", units, 1, 1 << 20)
+        _per_layer("activation", self.activation, self.hidden_units)
+        for name in self.activations:
+            _word("activation", name, ACTIVATIONS)
+        if self.initializer == "xavier":
+            raise BadConfig(_XAVIER.format(known=", ".join(INITIALIZERS)))
+        _word("initializer", self.initializer, INITIALIZERS)
+        _number("initial_scale", self.initial_scale, 0, math.inf)
+        _flag("batch_norm", self.batch_norm)
+        _number("norm_epsilon", self.norm_epsilon, 0, 1)
+        _number("norm_beta", self.norm_beta, 0, 1)
+        if self.batch_norm and not self.hidden_units:
+            raise BadConfig(
+                "Config.batch_norm must be False without hidden layers: it normalises hidden layers. Add "
+                "hidden_units or leave it out."
+            )
+
+    def _check_regularisation(self) -> None:
+        _per_layer("dropout", self.dropout, self.hidden_units)
+        for rate in self.dropouts:
+            _number(
+                "dropout",
+                rate,
+                0,
+                1,
+                advice="It is the share of units dropped; the course's keep_prob is 1 - dropout.",
+            )
+        for name in ("l1", "l2", "weight_decay"):
+            _number(name, getattr(self, name), 0, math.inf)
+        _number("label_smoothing", self.label_smoothing, 0, 1)
+
+    def _check_learning(self) -> None:
+        _word("optimizer", self.optimizer, OPTIMIZERS)
+        if self.learning_rate is not None:
+            _number(
+                "learning_rate",
+                self.learning_rate,
+                0,
+                math.inf,
+                advice="Leave it out for the optimiser's default.",
+            )
+        _number("momentum", self.momentum, 0, 1)
+        _word("momentum_form", self.momentum_form, get_args(MomentumForm))
+        _number("beta1", self.beta1, 0, 1)
+        if self.beta2 is not None:
+            _number("beta2", self.beta2, 0, 1)
+        _number("epsilon", self.epsilon, 0, math.inf)
+        if self.epsilon == 0:
+            raise BadConfig(
+                "Config.epsilon must be above 0, got 0. It keeps the step finite where a gradient is always 0; "
+                "the usual value is 1e-8."
+            )
+        _word("schedule", self.schedule, SCHEDULES)
+        if self.decay_rate is not None:
+            if self.schedule not in DECAYING:
+                raise BadConfig(
+                    f"Config.decay_rate must be left out with schedule={self.schedule!r}, got {self.decay_rate}. "
+                    f"It is read by {', '.join(DECAYING)}: choose one of them, or leave decay_rate out."
+                )
+            _number("decay_rate", self.decay_rate, 0, math.inf)
+        _whole("decay_every", self.decay_every, 1, 10_000_000)
+        _number("warmup", self.warmup, 0, math.inf)
+        if self.batch_size != "full":
+            _whole("batch_size", self.batch_size, 1, 1 << 31, advice='Or "full" for all rows at once.')
+        for name in ("epochs", "early_stopping", "stop_after"):
+            if getattr(self, name) is not None:
+                _whole(name, getattr(self, name), 1, 10_000_000)
+        if self.epochs is not None and self.stop_after is not None and self.stop_after > self.epochs:
+            raise BadConfig(
+                f"Config.stop_after must be at most epochs = {self.epochs}, got {self.stop_after}. Raise epochs "
+                "or lower stop_after."
+            )
+        self._check_rows()
+        _whole("seed", self.seed, 0, 1 << 31)
+
+    def _check_rows(self) -> None:
+        if self.rows == "train+dev":
+            if self.early_stopping is not None:
+                raise BadConfig(
+                    f'Config.early_stopping must be left out with rows="train+dev", got {self.early_stopping}: no '
+                    "dev rows are left to "
+                    "watch. Use stop_after with the number of epochs that was best before."
+                )
+        elif isinstance(self.rows, tuple):
+            if len(self.rows) != 2:
+                raise BadConfig(f"Config.rows must be 1.0, (fold, folds) or 'train+dev', got {self.rows!r}.")
+            _whole("rows", self.rows[1], 2, 1000)
+            _whole("rows", self.rows[0], 0, self.rows[1] - 1, advice="It is (fold, folds), folds counted from 0.")
+        elif self.rows != 1:
+            raise BadConfig(
+                f"Config.rows must be 1.0, (fold, folds) or 'train+dev', got {self.rows!r}. 1.0 means the "
+                "training rows."
+            )
+
+    @property
+    def layers(self) -> int:
+        """Number of hidden layers."""
+        return len(self.hidden_units)
+
+    @property
+    def activations(self) -> tuple[ActivationName, ...]:
+        """One activation per hidden layer."""
+        return self.activation if isinstance(self.activation, tuple) else (self.activation,) * self.layers
+
+    @property
+    def dropouts(self) -> tuple[float, ...]:
+        """One dropout rate per hidden layer."""
+        return self.dropout if isinstance(self.dropout, tuple) else (self.dropout,) * self.layers
+
+    @property
+    def rate(self) -> float:
+        """The learning rate alpha that is used: the one given, or the optimiser's default."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 1e-3 if self.optimizer in ("rmsprop", "adam", "adamw") else 0.1
+
+    def changed(self, **settings: Any) -> Self:
+        """A copy with some settings changed, checked anew."""
+        _known(settings)
+        return dataclasses.replace(self, **settings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by name, such as a TOML or JSON file holds; `from_mapping` reads them back."""
+        return {
+            f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in dataclasses.fields(self)
+        }
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any]) -> Self:
+        """A Config from names and plain values, as read from TOML.
+
+        Raises:
+            BadConfig: an unknown name (the nearest is suggested) or a value that cannot be.
+        """
+        _known(settings)
+        return cls(**settings)
+
+    def differences(self, other: "Config") -> dict[str, tuple[Any, Any]]:
+        """Settings in which `self` and `other` differ: name -> (value here, value there)."""
+        return {
+            f.name: (getattr(self, f.name), getattr(other, f.name))
+            for f in dataclasses.fields(self)
+            if getattr(self, f.name) != getattr(other, f.name)
+        }
+
+
+def _known(settings: Mapping[str, Any]) -> None:
+    names = [f.name for f in dataclasses.fields(Config)]
+    for name in settings:
+        if name not in names:
+            raise BadConfig(f"A setting of Config must be one it knows, got {name!r}. {nearest(name, names)}")
+
+
+def _word(name: str, value: Any, words: tuple[str, ...]) -> None:
+    if value not in words:
+        raise BadConfig(f"Config.{name} must be one of {', '.join(words)}, got {value!r}. {nearest(str(value), words)}")
+
+
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise BadConfig(f"Config.{name} must be True or False, got {value!r}.")
+
+
+def _number(name: str, value: Any, low: float, below: float, advice: str = "") -> None:
+    """`value` must be a number in [low, below)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < below:
+        wanted = f"at least {low:g} and finite" if below == math.inf else f"in [{low:g}, {below:g})"
+        raise BadConfig(f"Config.{name} must be {wanted}, got {value!r}. {advice}".rstrip())
+
+
+def _whole(name: str, value: Any, low: int, high: int, advice: str = "") -> None:
+    """`value` must be a whole number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise BadConfig(f"Config.{name} must be a whole number from {low} to {high}, got {value!r}. {advice}".rstrip())
+
+
+def _per_layer(name: str, value: Any, hidden_units: tuple[int, ...]) -> None:
+    if isinstance(value, tuple) and len(value) != len(hidden_units):
+        raise BadConfig(
+            f"Config.{name} must be one value, or one per hidden layer ({len(hidden_units)}), got {len(value)} values. "
+            "Give one for all layers, or as many as hidden_units has."
+        )

@@ -1,0 +1,74 @@
+"""Layers as pure functions: activations in, activations out.
+
+Shapes are those of ONE network and one mini-batch, examples as columns: Z = W A + b. `training` adds the
+axis `networks` with vmap. Only dropout takes random numbers, and it is handed them.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class Layer(NamedTuple):
+    """What one layer learns."""
+
+    w: Float[Array, "*networks units inputs"]
+    b: Float[Array, "*networks units"]
+    """Bias; with batch norm it is the learned mean (the course's beta), since the mean removes b."""
+    scale: Float[Array, "*networks units"] | None
+    """Batch norm's gamma; None without batch norm."""
+
+
+class Statistics(NamedTuple):
+    """Mean and variance of z over a mini-batch, or their moving averages."""
+
+    mean: Float[Array, "*networks units"]
+    variance: Float[Array, "*networks units"]
+
+
+def dense(layer: Layer, a: Float[Array, "inputs batch"]) -> Float[Array, "units batch"]:
+    """Z = W A, without the bias: batch norm would remove it."""
+    return layer.w @ a
+
+
+def batch_statistics(z: Float[Array, "units batch"], row_weight: Float[Array, " batch"]) -> Statistics:
+    """Weighted mean and (biased) variance of every unit over the mini-batch.
+
+    Args:
+        z: weighted inputs.
+        row_weight: 0 for rows that are only padding or held out, else 1.
+
+    Source: Ioffe & Szegedy 2015, algorithm 1.
+    """
+    share = row_weight / jnp.maximum(row_weight.sum(), 1)
+    mean = z @ share
+    return Statistics(mean, jnp.square(z - mean[:, None]) @ share)
+
+
+def normalize(
+    z: Float[Array, "units batch"], layer: Layer, statistics: Statistics, epsilon: Float[Array, ""]
+) -> Float[Array, "units batch"]:
+    """Gamma * (z - mu) / sqrt(sigma^2 + epsilon) + beta.
+
+    Source: Ioffe & Szegedy 2015, algorithm 1; on z, before the activation, as the course does.
+    """
+    assert layer.scale is not None
+    gain = layer.scale * jax.lax.rsqrt(statistics.variance + epsilon)
+    return gain[:, None] * (z - statistics.mean[:, None]) + layer.b[:, None]
+
+
+def dropout(
+    a: Float[Array, "units batch"], uniform: Float[Array, "units batch"], keep: Float[Array, " units"]
+) -> Float[Array, "units batch"]:
+    """Keep each unit with chance `keep` and divide by it, so that the mean stays `a`; else 0.
+
+    Args:
+        a: activations.
+        uniform: random numbers in [0, 1), shared by all networks of a stream.
+        keep: keep_prob of each unit, in (0, 1]; 0 for the padded units, which are always off.
+
+    Source: Srivastava et al. 2014, JMLR 15:1929, in its inverted form.
+    """
+    return jnp.where(uniform < keep[:, None], a / jnp.maximum(keep, 1e-6)[:, None], 0)

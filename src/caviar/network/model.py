@@ -1,0 +1,100 @@
+"""The forward pass of one network: weights and a mini-batch in, outputs out.
+
+`Architecture` decides what is compiled; `Behaviour` travels through it and may differ between the networks
+of one program, as may the true number of units: a layer compiled for 64 units serves 17 by switching
+the rest off.
+"""
+
+import dataclasses
+import itertools
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from caviar.network import layers
+from caviar.network.activations import Coefficients, Family, activate
+from caviar.network.layers import Layer, Statistics
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """What a compiled forward pass is made for."""
+
+    features: int
+    units: tuple[int, ...]
+    """Units of each hidden layer, padded to the program's width class."""
+    outputs: int
+    family: Family
+    batch_norm: bool
+    dropout: bool
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Features, units of every hidden layer, outputs."""
+        return (self.features, *self.units, self.outputs)
+
+    @property
+    def products_per_row(self) -> int:
+        """Multiplications of one forward pass for one row, padding included: the cost of a network."""
+        return sum(inputs * units for inputs, units in itertools.pairwise(self.sizes))
+
+
+class Behaviour(NamedTuple):
+    """What may differ between the forward passes of one program; shapes of one network."""
+
+    units: Int[Array, " layers"]
+    """True units of each hidden layer."""
+    activation: Coefficients
+    """One value per hidden layer in each coefficient."""
+    keep: Float[Array, " layers"]
+    """keep_prob of each hidden layer, 1 - dropout."""
+    norm_epsilon: Float[Array, ""]
+
+
+def forward(
+    architecture: Architecture,
+    weights: tuple[Layer, ...],
+    x: Float[Array, "features batch"],
+    behaviour: Behaviour,
+    *,
+    uniforms: tuple[Float[Array, "units batch"], ...] | None = None,
+    row_weight: Float[Array, " batch"] | None = None,
+    statistics: tuple[Statistics, ...] = (),
+) -> tuple[Float[Array, "outputs batch"], tuple[Statistics, ...]]:
+    """Outputs of one network for one mini-batch, in training or in test mode.
+
+    Args:
+        architecture: what is compiled.
+        weights: one Layer per hidden layer, and the last.
+        x: inputs, examples as columns.
+        behaviour: activations, dropout rates and true widths, traced.
+        uniforms: one array of random numbers per hidden layer: dropout is on (training mode).
+        row_weight: batch norm uses this mini-batch's statistics, weighted so (training mode).
+        statistics: one per hidden layer: batch norm uses these instead (test mode).
+
+    Returns:
+        Raw outputs, and the statistics of the mini-batch per hidden layer: () without batch norm or in test mode.
+    """
+    seen = []
+    a = x
+    for number, layer in enumerate(weights[:-1]):
+        on = jnp.arange(architecture.units[number]) < behaviour.units[number]
+        z = layers.dense(layer, a)
+        if architecture.batch_norm:
+            if row_weight is None:
+                used = statistics[number]
+            else:
+                used = layers.batch_statistics(z, row_weight)
+                seen.append(used)
+            z = layers.normalize(z, layer, used, behaviour.norm_epsilon)
+        else:
+            z = z + layer.b[:, None]
+        a = activate(z, Coefficients(*(c[number] for c in behaviour.activation)), architecture.family)
+        if architecture.dropout and uniforms is not None:
+            keep = jnp.where(on, behaviour.keep[number], 0)
+            a = layers.dropout(a, uniforms[number], keep)
+        else:
+            a = jnp.where(on[:, None], a, 0)
+    last = weights[-1]
+    return layers.dense(last, a) + last.b[:, None], tuple(seen)

@@ -1,0 +1,134 @@
+"""Networks of different widths into the arrays of one block, and out again.
+
+A layer compiled for 64 units holds a network of 17 in its first 17 rows and columns; the rest is zero and stays
+zero, because padded units are switched off behind the activation.
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+import jax
+import numpy as np
+
+from caviar.network.config import Config
+from caviar.network.initializers import standard_deviation, standard_normal
+from caviar.network.layers import Layer, Statistics
+from caviar.network.model import Architecture
+from caviar.training.optimizers import Moments
+from caviar.training.penalties import penalty
+from caviar.training.plan import Hyperparameters
+from caviar.training.step import Monitor, State
+
+Weights = tuple[Layer, ...]
+T = TypeVar("T", bound=NamedTuple)
+
+
+def starting_weights(config: Config, features: int, outputs: int) -> Weights:
+    """The weights from which one network starts, at its true widths, float64.
+
+    Biases start at 0 and batch norm's gamma at 1. The last layer is drawn with the same initialiser.
+    """
+    sizes = (features, *config.hidden_units, outputs)
+    layers = []
+    for number, (inputs, units) in enumerate(itertools.pairwise(sizes)):
+        spread = standard_deviation(config.initializer, inputs, units, config.initial_scale)
+        hidden = number < config.layers
+        layers.append(
+            Layer(
+                w=standard_normal(config.seed, number, units, inputs) * spread,  # pyright: ignore[reportArgumentType]
+                b=np.zeros(units),  # pyright: ignore[reportArgumentType]
+                scale=np.ones(units) if config.batch_norm and hidden else None,  # pyright: ignore[reportArgumentType]
+            )
+        )
+    return tuple(layers)
+
+
+def stacked(items: Sequence[T], dtype: np.dtype) -> T:
+    """One row per network; real numbers become `dtype`, whole ones int32."""
+
+    def stack(*values: object) -> np.ndarray:
+        column = np.stack([np.asarray(v) for v in values])
+        return column.astype(dtype if column.dtype.kind == "f" else np.int32)
+
+    return jax.tree.map(stack, *items)
+
+
+def padded(networks: Sequence[Weights], architecture: Architecture, dtype: np.dtype) -> Weights:
+    """The weights of several networks as arrays with the axis `networks`, padded with zeros."""
+    sizes = architecture.sizes
+    packed = []
+    for number, (inputs, units) in enumerate(itertools.pairwise(sizes)):
+        layers = [weights[number] for weights in networks]
+        w = np.zeros((len(layers), units, inputs), dtype)
+        b = np.zeros((len(layers), units), dtype)
+        scale = None if layers[0].scale is None else np.zeros((len(layers), units), dtype)
+        for slot, layer in enumerate(layers):
+            n, m = layer.w.shape
+            w[slot, :n, :m] = layer.w
+            b[slot, :n] = layer.b
+            if scale is not None:
+                scale[slot, :n] = layer.scale
+        packed.append(Layer(w, b, scale))  # pyright: ignore[reportArgumentType]
+    return tuple(packed)
+
+
+def padded_statistics(
+    networks: Sequence[tuple[Statistics, ...]], architecture: Architecture, dtype: np.dtype
+) -> tuple[Statistics, ...]:
+    """Batch norm's statistics of several networks, padded with zeros; () without batch norm."""
+    packed = []
+    for number in range(len(networks[0])):
+        mean, variance = np.zeros((2, len(networks), architecture.units[number]), dtype)
+        for slot, network in enumerate(networks):
+            n = len(network[number].mean)
+            mean[slot, :n], variance[slot, :n] = network[number]
+        packed.append(Statistics(mean, variance))  # pyright: ignore[reportArgumentType]
+    return tuple(packed)
+
+
+def first_state(weights: Weights, settings: Hyperparameters, architecture: Architecture) -> State:
+    """A block before its first step: nothing averaged, nothing kept but the starting weights."""
+    networks, dtype = weights[0].w.shape[0], weights[0].w.dtype
+    zeros = jax.tree.map(np.zeros_like, weights)
+    widths = architecture.units if architecture.batch_norm else ()
+    still = tuple(Statistics(np.zeros((networks, n), dtype), np.zeros((networks, n), dtype)) for n in widths)  # pyright: ignore[reportArgumentType]
+    nothing = np.zeros(networks, np.int32)
+    monitor = Monitor._make(
+        (
+            np.ones(networks, bool),
+            np.zeros(networks, bool),
+            np.full(networks, np.inf, dtype),
+            nothing,
+            nothing,
+            nothing,
+        )
+    )
+    return State._make(
+        (
+            weights,
+            Moments(nothing, zeros, zeros),  # pyright: ignore[reportArgumentType]
+            still,
+            weights,
+            still,
+            monitor,
+            np.zeros(networks, dtype),
+            np.zeros(networks, dtype),
+            penalty(weights, settings.penalties),
+        )
+    )
+
+
+def unpadded(
+    weights: Weights, statistics: tuple[Statistics, ...], slot: int, sizes: Sequence[int]
+) -> tuple[Weights, tuple[Statistics, ...]]:
+    """One network out of a block, at its true widths: features, units of every hidden layer, outputs."""
+    own = []
+    for layer, inputs, units in zip(weights, sizes, sizes[1:], strict=False):
+        scale = None if layer.scale is None else layer.scale[slot, :units].copy()
+        own.append(Layer(layer.w[slot, :units, :inputs].copy(), layer.b[slot, :units].copy(), scale))
+    seen = tuple(
+        Statistics(s.mean[slot, :units].copy(), s.variance[slot, :units].copy())
+        for s, units in zip(statistics, sizes[1:], strict=False)
+    )
+    return tuple(own), seen

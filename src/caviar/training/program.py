@@ -1,0 +1,104 @@
+"""Compiled programs: one network's step with the axis `networks` added and spread over the devices."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, Int
+
+from caviar.network.draws import uniforms
+from caviar.network.model import Architecture, Behaviour, forward
+from caviar.training import devices, step
+from caviar.training.plan import FILLER, Hyperparameters, Program
+from caviar.training.step import Batch, Data, Measures, State
+
+EPOCHS_PER_CALL = 64
+"""Most epochs whose ends lie in one call of a program: the length of its record."""
+
+
+@functools.cache
+def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State, Measures]]:
+    """The program that takes a block some steps further.
+
+    Returns:
+        A compiled function (state, settings, rates, data, order, key, at, n) -> (state, record): from step `at` on,
+        `n` steps with the row numbers order[:n] and the learning rates rates[:, :n]; the record has one place per
+        epoch that ended, shape (networks, EPOCHS_PER_CALL).
+        `n` and `at` are traced. Any cutting into calls gives the same bits. The state handed in is used up.
+    """
+
+    def several_steps(  # noqa: PLR0917  (shard_map passes by position)
+        state: State,
+        settings: Hyperparameters,
+        rates: Float[Array, "networks steps"],
+        data: Data,
+        order: Int[Array, "steps batch"],
+        key: Array,
+        at: Int[Array, ""],
+        n: Int[Array, ""],
+    ) -> tuple[State, Measures]:
+        networks = state.loss_sum.shape[0]
+        empty = jnp.full((EPOCHS_PER_CALL, networks), jnp.nan, data.x.dtype)
+        first_epoch = at // steps_per_epoch
+
+        def one_step(i: Int[Array, ""], carry: tuple[State, Measures]) -> tuple[State, Measures]:
+            state, record = carry
+            batch = _batch(program, data, order[i], jax.random.fold_in(key, at + i))
+            number = at + i + 1
+            state = jax.vmap(lambda s, h, rate: step.update(program, s, h, batch, rate))(state, settings, rates[:, i])
+
+            def close(carry: tuple[State, Measures]) -> tuple[State, Measures]:
+                state, record = carry
+                epoch = number // steps_per_epoch
+                state, measures = jax.vmap(lambda s, h: step.close_epoch(program, s, h, data, epoch))(state, settings)
+                place = epoch - 1 - first_epoch
+                return state, jax.tree.map(lambda r, m: r.at[place].set(m), record, measures)
+
+            return jax.lax.cond(number % steps_per_epoch == 0, close, lambda c: c, (state, record))
+
+        state, record = jax.lax.fori_loop(0, n, one_step, (state, Measures(*[empty] * len(Measures._fields))))
+        return state, jax.tree.map(jnp.transpose, record)
+
+    split, whole = P("networks"), P()
+    return jax.jit(
+        jax.shard_map(
+            several_steps,
+            mesh=devices.mesh(),
+            in_specs=(split, split, split, whole, whole, whole, whole, whole),
+            out_specs=split,
+            check_vma=False,
+        ),
+        donate_argnums=0,
+    )
+
+
+def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array) -> Batch:
+    """The mini-batch of one step, with the random numbers that all networks of the block share."""
+    architecture = program.architecture
+    drawn = None
+    if architecture.dropout:
+        drawn = tuple(
+            uniforms(jax.random.fold_in(key, layer), units, program.batch_size, data.x.dtype)
+            for layer, units in enumerate(architecture.units)
+        )
+    return Batch(
+        x=data.x.at[rows].get(mode="clip").T,
+        y=data.y.at[rows].get(mode="clip"),
+        group=jnp.where(rows < 0, FILLER, data.group.at[rows].get(mode="clip")),
+        uniforms=drawn,
+    )
+
+
+@functools.cache
+def outputs(architecture: Architecture) -> Callable[..., Float[Array, "networks outputs chunk"]]:
+    """The program that predicts: (weights, statistics, behaviour, x (features, chunk)) -> raw outputs, in test mode."""
+
+    def each(weights: tuple, statistics: tuple, behaviour: Behaviour, x: Float[Array, "features chunk"]) -> Array:
+        return jax.vmap(lambda w, s, b: forward(architecture, w, x, b, statistics=s)[0])(weights, statistics, behaviour)
+
+    split = P("networks")
+    return jax.jit(
+        jax.shard_map(each, mesh=devices.mesh(), in_specs=(split, split, split, P()), out_specs=split, check_vma=False)
+    )

@@ -1,0 +1,46 @@
+"""`Run`: what is left of a network when its training is over."""
+
+import dataclasses
+from typing import Literal
+
+from caviar.arrays import Numbers
+from caviar.network.config import Config
+from caviar.network.layers import Layer, Statistics
+
+Status = Literal["finished", "stopped", "diverged"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """One trained network.
+
+    Attributes:
+        config: as it was asked for.
+        status: `finished` all its epochs | `stopped` early | `diverged`: a loss was no longer finite.
+        history: one value per epoch, float64, by name: `train_loss`, `train_error`, `dev_loss`, `dev_error` in
+            test mode with the epoch's final weights (train on up to 10,000 rows; no dropout, no penalty; dev is
+            the held-out fold where the config names one, NaN without dev rows), `objective` the mean of J over the
+            epoch's mini-batches: loss in training mode, plus the penalties at the start of the epoch.
+            Classification: cross-entropy and share misclassified. Regression: squared error of the standardised
+            target, and RMSE in the target's unit.
+        best_epoch: epoch whose weights were kept, counted from 1: the one with the lowest dev loss with early
+            stopping, the last finite one without; 0 where the network diverged in its first epoch.
+        weights: kept weights, one Layer of arrays per hidden layer and the last; w has shape (units, inputs).
+        statistics: batch norm's mean and variance per hidden layer for use at test; () without batch norm.
+    """
+
+    config: Config
+    status: Status
+    history: dict[str, Numbers]
+    best_epoch: int
+    weights: tuple[Layer, ...]
+    statistics: tuple[Statistics, ...]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were trained."""
+        return len(self.history["objective"])
+
+    def at_best(self, name: str) -> float:
+        """A history's value at the epoch whose weights were kept; infinite where there is none."""
+        return float(self.history[name][self.best_epoch - 1]) if self.best_epoch else float("inf")

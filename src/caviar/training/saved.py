@@ -1,0 +1,173 @@
+"""A trained network as files, and back: weights in safetensors, everything else in JSON, never a pickle.
+
+`model.json` holds the config, the preparation of the inputs and the target's coding; `model.safetensors` the arrays
+`layer.0.w` (units, inputs), `layer.0.b`, with batch norm `layer.0.scale`, `layer.0.mean` and `layer.0.variance`.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from safetensors.numpy import load_file, save_file
+from scipy.special import softmax
+
+from caviar.arrays import Numbers
+from caviar.data.prepare import Preparation
+from caviar.data.read import read
+from caviar.data.split import Split
+from caviar.data.target import TargetCoding
+from caviar.errors import BadRun
+from caviar.files import write_atomically
+from caviar.network.config import Config
+from caviar.network.layers import Layer, Statistics
+from caviar.training.outputs import outputs
+from caviar.training.packing import Weights
+from caviar.training.record import Run
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network with all that it takes to use it on new rows."""
+
+    config: Config
+    weights: Weights
+    statistics: tuple[Statistics, ...]
+    preparation: Preparation
+    target: TargetCoding
+
+    def outputs(self, frame: pl.DataFrame) -> Numbers:
+        """Raw outputs, shape (rows, classes) or (rows, 1): logits, or the standardised prediction."""
+        return outputs([(self.config, self.weights, self.statistics)], self.preparation.features(frame))[0]
+
+    def predict(self, frame: pl.DataFrame, *, proba: bool = False) -> pl.DataFrame:
+        """Predictions for rows with the columns it was trained on, in any order.
+
+        Args:
+            frame: feature columns; others are ignored.
+            proba: add one column per class, "probability of CLASS"; classification only.
+
+        Returns:
+            A frame with the column "prediction" (labels, or numbers in the target's unit), one row per row of `frame`.
+
+        Raises:
+            BadData: a column is missing or of another kind.
+            BadRun: probabilities were asked of a regression.
+        """
+        classes = self.target.classes
+        if proba and classes is None:
+            raise BadRun(f"Probabilities need classes, but {self.target.name!r} is a number. Leave --proba out.")
+        raw = self.outputs(frame)
+        if classes is None:
+            return pl.DataFrame({"prediction": self.target.decode(raw[:, 0])})
+        shares = softmax(raw.astype(float), axis=1)
+        answer = pl.DataFrame({"prediction": [classes[code] for code in raw.argmax(axis=1)]})
+        if proba:
+            answer = answer.with_columns(
+                pl.Series(f"probability of {label}", shares[:, code]) for code, label in enumerate(classes)
+            )
+        return answer
+
+
+def model_of(run: Run, split: Split) -> Model:
+    """The model that a run on a split has become."""
+    return Model(run.config, run.weights, run.statistics, split.preparation, split.target)
+
+
+def save(model: Model, folder: str | Path) -> None:
+    """Write `model.json` and `model.safetensors` into a folder, which is made if it is not there.
+
+    Args:
+        model: see `model_of`.
+        folder: where to.
+    """
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    arrays = {}
+    for number, layer in enumerate(model.weights):
+        arrays |= {f"layer.{number}.{name}": array for name, array in layer._asdict().items() if array is not None}
+    for number, statistics in enumerate(model.statistics):
+        arrays |= {f"layer.{number}.{name}": array for name, array in statistics._asdict().items()}
+    description = {
+        "format": FORMAT,
+        "task": model.target.task,
+        "config": model.config.to_json(),
+        "preparation": model.preparation.to_json(),
+        "target": model.target.to_json(),
+    }
+    with write_atomically(place / "model.safetensors") as path:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    with write_atomically(place / "model.json") as path:
+        path.write_text(json.dumps(description, indent=1), encoding="utf-8")
+
+
+def load(folder: str | Path) -> Model:
+    """Read a model from a run folder, or from any folder that `save` wrote.
+
+    Raises:
+        BadRun: there is no model, or its files are damaged or of a later caviar.
+    """
+    place = Path(folder)
+    if not (place / "model.json").is_file():
+        raise BadRun(
+            f"A run folder with a model must hold model.json, got {place}. Give the folder that caviar improve "
+            "wrote, and let it finish."
+        )
+    try:
+        description = json.loads((place / "model.json").read_text(encoding="utf-8"))
+        if description["format"] != FORMAT:
+            raise BadRun(
+                f"A model must have format {FORMAT}, got {description['format']!r}. It was written by a later "
+                "caviar: update."
+            )
+        arrays = load_file(place / "model.safetensors")
+        config = Config.from_mapping(description["config"])
+        layers, statistics = _layers(config, arrays)
+        return Model(
+            config,
+            layers,
+            statistics,
+            Preparation.from_json(description["preparation"]),
+            TargetCoding.from_json(description["target"]),
+        )
+    except BadRun:
+        raise
+    except Exception as error:
+        raise BadRun(
+            f"The model in {place} cannot be read ({type(error).__name__}: {error}). Its files may be damaged: "
+            "run caviar improve again."
+        ) from error
+
+
+def predict(model: Model | str | Path, data: Any, *, proba: bool = False) -> pl.DataFrame:
+    """Predict for new rows.
+
+    Args:
+        model: a Model, or the folder of a finished run.
+        data: anything `read` takes; feature columns in any order, more columns are ignored.
+        proba: add one column per class with its probability.
+
+    Returns:
+        A polars DataFrame with the column "prediction", one row per row of `data`.
+
+    Raises:
+        BadRun: no model there, or probabilities of a regression.
+        BadData: `data` cannot be read or lacks a column.
+    """
+    ready = model if isinstance(model, Model) else load(model)
+    return ready.predict(read(data, target=False).features, proba=proba)
+
+
+def _layers(config: Config, arrays: dict[str, Any]) -> tuple[Weights, tuple[Statistics, ...]]:
+    layers = tuple(
+        Layer(arrays[f"layer.{n}.w"], arrays[f"layer.{n}.b"], arrays.get(f"layer.{n}.scale"))
+        for n in range(config.layers + 1)
+    )
+    normalised = config.layers if config.batch_norm else 0
+    return layers, tuple(
+        Statistics(arrays[f"layer.{n}.mean"], arrays[f"layer.{n}.variance"]) for n in range(normalised)
+    )

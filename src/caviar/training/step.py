@@ -1,0 +1,243 @@
+"""One network's training, as pure functions of what travels through the compiled program.
+
+`update` is one step on one mini-batch, `measure` the losses in test mode, `close_epoch` the bookkeeping of
+early stopping and divergence. Shapes are those of one network; `population` adds the axis `networks`.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from caviar.network import losses
+from caviar.network.layers import Layer, Statistics
+from caviar.network.model import forward
+from caviar.training import averages, penalties
+from caviar.training.optimizers import Moments, scale_by_rule
+from caviar.training.plan import FILLER, Hyperparameters, Program
+
+
+class Data(NamedTuple):
+    """The rows, shared by all networks of a device."""
+
+    x: Float[Array, "rows features"]
+    y: Int[Array, " rows"] | Float[Array, " rows"]
+    group: Int[Array, " rows"]
+    x_measured: Float[Array, "chunks features chunk"]
+    """Rows on which the losses are measured, examples as columns."""
+    y_measured: Int[Array, "chunks chunk"] | Float[Array, "chunks chunk"]
+    group_measured: Int[Array, "chunks chunk"]
+
+
+class Batch(NamedTuple):
+    """One mini-batch, the same for all networks of a block."""
+
+    x: Float[Array, "features batch"]
+    y: Int[Array, " batch"] | Float[Array, " batch"]
+    group: Int[Array, " batch"]
+    """`FILLER` where the last mini-batch of an epoch has fewer rows."""
+    uniforms: tuple[Float[Array, "units batch"], ...] | None
+
+
+class Monitor(NamedTuple):
+    """What decides when a network is done, and which weights it keeps; scalars of one network."""
+
+    active: Bool[Array, ""]
+    diverged: Bool[Array, ""]
+    best_loss: Float[Array, ""]
+    best_epoch: Int[Array, ""]
+    waited: Int[Array, ""]
+    trained: Int[Array, ""]
+    """Epochs until the network was done."""
+
+
+class State(NamedTuple):
+    """One network in training."""
+
+    weights: tuple[Layer, ...]
+    moments: Moments
+    moving: tuple[Statistics, ...]
+    """Batch norm's averages, without bias correction."""
+    kept: tuple[Layer, ...]
+    """Weights of the best epoch with early stopping, of the last finite epoch without."""
+    kept_statistics: tuple[Statistics, ...]
+    monitor: Monitor
+    loss_sum: Float[Array, ""]
+    """Sum of this epoch's mini-batch losses."""
+    loss_count: Float[Array, ""]
+    """Mini-batches in it: those with a row that is not held out."""
+    penalty: Float[Array, ""]
+    """L1 and L2 at the start of this epoch."""
+
+
+class Measures(NamedTuple):
+    """What is recorded at the end of an epoch; scalars of one network."""
+
+    train_loss: Float[Array, ""]
+    train_error: Float[Array, ""]
+    dev_loss: Float[Array, ""]
+    dev_error: Float[Array, ""]
+    objective: Float[Array, ""]
+
+
+def update(
+    program: Program,
+    state: State,
+    settings: Hyperparameters,
+    batch: Batch,
+    rate: Float[Array, ""],
+) -> State:
+    """One step: forward, backward, one update of the weights.
+
+    Rows of the group that is held out have weight 0. Where a mini-batch has no row left, nothing is changed.
+
+    Args:
+        program: what is compiled.
+        state: the network before the step.
+        settings: its hyperparameters.
+        batch: the rows of this step.
+        rate: the learning rate of this step.
+    """
+    row_weight = ((batch.group != FILLER) & (batch.group != settings.held_out)).astype(batch.x.dtype)
+    rows = row_weight.sum()
+
+    def mean_loss(weights: tuple[Layer, ...]) -> tuple[Float[Array, ""], tuple[Statistics, ...]]:
+        outputs, seen = forward(
+            program.architecture,
+            weights,
+            batch.x,
+            settings.behaviour,
+            uniforms=batch.uniforms,
+            row_weight=row_weight,
+        )
+        each = _losses(program, outputs, batch.y, settings.label_smoothing)
+        return (each * row_weight).sum() / jnp.maximum(rows, 1), seen
+
+    (loss, seen), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.weights)
+    gradients = penalties.add_gradient(gradients, state.weights, settings.penalties)
+    # An empty mini-batch (every row held out) must leave weights and moments alone: all coefficients of the
+    # rule are scalars, so switching them costs nothing.
+    some = rows > 0
+    rule = settings.rule._replace(
+        beta1=jnp.where(some, settings.rule.beta1, 1),
+        gain=jnp.where(some, settings.rule.gain, 0),
+        beta2=jnp.where(some, settings.rule.beta2, 1),
+    )
+    rate = jnp.where(some, rate, 0)
+    directions, moments = scale_by_rule(rule).update(gradients, state.moments, state.weights)  # pyright: ignore[reportArgumentType]
+    decayed = penalties.decay(state.weights, rate, settings.penalties)
+    weights = jax.tree.map(lambda w, d: w - rate * d, decayed, directions)
+    beta = jnp.where(some, settings.norm_beta, 1)
+    moving = jax.tree.map(lambda v, s: averages.blend(v, s, beta), state.moving, seen)
+    return state._replace(
+        weights=weights,
+        moments=moments._replace(steps=jnp.where(some, moments.steps, state.moments.steps)),  # pyright: ignore[reportAttributeAccessIssue]
+        moving=moving,
+        loss_sum=state.loss_sum + loss,
+        loss_count=state.loss_count + some,
+    )
+
+
+def corrected(moving: tuple[Statistics, ...], beta: Float[Array, ""], count: Int[Array, ""]) -> tuple[Statistics, ...]:
+    """Batch norm's averages with their bias corrected, for use in test mode."""
+    weight = jnp.maximum(averages.weight_of(beta, count), 1e-12)
+    return jax.tree.map(lambda v: v / weight, moving)
+
+
+def measure(
+    program: Program,
+    weights: tuple[Layer, ...],
+    statistics: tuple[Statistics, ...],
+    settings: Hyperparameters,
+    data: Data,
+) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+    """Mean loss and error on the training rows and on the held-out rows, in test mode, without penalties.
+
+    Returns:
+        train loss, train error, dev loss, dev error. Error is the share misclassified, or the mean squared error of the
+        standardised target. NaN where there are no such rows.
+    """
+    none = jnp.zeros((), data.x.dtype)
+
+    def add(number: Int[Array, ""], sums: tuple[Array, ...]) -> tuple[Array, ...]:
+        group, y = data.group_measured[number], data.y_measured[number]
+        outputs, _ = forward(
+            program.architecture, weights, data.x_measured[number], settings.behaviour, statistics=statistics
+        )
+        loss, error = _losses(program, outputs, y, none), _errors(program, outputs, y)
+        dev = (group == settings.held_out).astype(loss.dtype)
+        train = ((group != settings.held_out) & (group != FILLER)).astype(loss.dtype)
+        seen = (
+            train.sum(),
+            (loss * train).sum(),
+            (error * train).sum(),
+            dev.sum(),
+            (loss * dev).sum(),
+            (error * dev).sum(),
+        )
+        return tuple(total + part for total, part in zip(sums, seen, strict=True))
+
+    n, loss, error, n_dev, dev_loss, dev_error = jax.lax.fori_loop(0, data.x_measured.shape[0], add, (none,) * 6)
+    return loss / n, error / n, dev_loss / n_dev, dev_error / n_dev
+
+
+def close_epoch(
+    program: Program,
+    state: State,
+    settings: Hyperparameters,
+    data: Data,
+    epoch: Int[Array, ""],
+) -> tuple[State, Measures]:
+    """Measure the network, keep its weights if they are to be kept, and decide whether it is done.
+
+    Args:
+        program: what is compiled.
+        state: the network after the last step of the epoch.
+        settings: its hyperparameters.
+        data: the rows.
+        epoch: number of finished epochs, this one included.
+    """
+    statistics = corrected(state.moving, settings.norm_beta, state.moments.steps)
+    train_loss, train_error, dev_loss, dev_error = measure(program, state.weights, statistics, settings, data)
+    objective = state.loss_sum / state.loss_count + state.penalty
+    seen = state.monitor
+    no_dev = (data.group_measured != settings.held_out).all()
+    finite = jnp.isfinite(train_loss) & jnp.isfinite(objective) & (jnp.isfinite(dev_loss) | no_dev)
+    improved = dev_loss < seen.best_loss
+    early = settings.patience > 0
+    keep = seen.active & finite & (improved | ~early)
+    waited = jnp.where(improved, 0, seen.waited + 1)
+    stop = (early & (waited >= settings.patience)) | (epoch >= settings.last_epoch)
+    monitor = Monitor(
+        active=seen.active & finite & ~stop,
+        diverged=seen.diverged | (seen.active & ~finite),
+        best_loss=jnp.where(keep & improved, dev_loss, seen.best_loss),
+        best_epoch=jnp.where(keep, epoch, seen.best_epoch),
+        waited=waited,
+        trained=jnp.where(seen.active, epoch, seen.trained),
+    )
+    choose = lambda new, old: jnp.where(keep, new, old)  # noqa: E731
+    state = state._replace(
+        kept=jax.tree.map(choose, state.weights, state.kept),
+        kept_statistics=jax.tree.map(choose, statistics, state.kept_statistics),
+        monitor=monitor,
+        loss_sum=jnp.zeros_like(state.loss_sum),
+        loss_count=jnp.zeros_like(state.loss_count),
+        penalty=penalties.penalty(state.weights, settings.penalties),
+    )
+    return state, Measures(train_loss, train_error, dev_loss, dev_error, objective)
+
+
+def _losses(
+    program: Program, outputs: Float[Array, "outputs batch"], y: Array, smoothing: Float[Array, ""]
+) -> Float[Array, " batch"]:
+    if program.task == "classification":
+        return losses.softmax_cross_entropy(outputs, y, smoothing)
+    return losses.squared_error(outputs, y)
+
+
+def _errors(program: Program, outputs: Float[Array, "outputs batch"], y: Array) -> Float[Array, " batch"]:
+    if program.task == "classification":
+        return losses.misclassified(outputs, y)
+    return losses.squared_error(outputs, y)

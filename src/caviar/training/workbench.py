@@ -1,0 +1,107 @@
+"""The workbench of an improvement: trains and judges configs, keeps their scores, counts and times what is done.
+
+Whoever compares or searches hands lists of configs to `judge`; budgets ask `seconds_for` what a list would take.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from caviar.data.split import Split
+from caviar.network.config import Config
+from caviar.training.metrics import MetricName
+from caviar.training.population import Progress, train, workload
+from caviar.training.record import Run
+from caviar.training.scores import Memory, RowPlan, Score, judge, networks_for, row_plan
+
+_COMPILE_SECONDS = 1.0
+_PRODUCTS_PER_SECOND = 3e10
+"""Guesses before anything was measured: compiling one program, and multiplications per second on two cores."""
+
+
+class Workbench:
+    """Trains and judges configs for one improvement.
+
+    Attributes:
+        networks: networks trained so far, those recalled from an interrupted run included.
+    """
+
+    def __init__(
+        self,
+        metric: MetricName,
+        memory: Memory | None,
+        progress: Callable[[str, float], None],
+        seen: Callable[[Sequence[Score]], None],
+    ) -> None:
+        """A bench.
+
+        Args:
+            metric: of `Score.value`.
+            memory: where scores are kept; None keeps nothing.
+            progress: told what is under way and which share of it is done.
+            seen: told of new scores as soon as they are there.
+        """
+        self.networks = 0
+        self._metric: MetricName = metric
+        self._memory = memory
+        self._progress = progress
+        self._seen = seen
+        self._known: set[tuple[str, Config, RowPlan]] = set()
+        self._products, self._seconds = 0.0, 0.0
+
+    def judge(self, split: Split, configs: Sequence[Config]) -> list[Score]:
+        """Train configs and judge each on rows it was not trained on; those judged before are recalled."""
+        return self._judged(split, configs, row_plan(split))
+
+    def glance(self, split: Split, configs: Sequence[Config]) -> list[Score]:
+        """As `judge`, but out of fold on two of the folds only: enough to pick a learning rate."""
+        return self._judged(split, configs, row_plan(split)[:2])
+
+    def train(self, split: Split, configs: Sequence[Config]) -> list[Run]:
+        """Train networks whose weights are wanted; nothing is recalled."""
+        with self._timed(split, configs):
+            runs = train(split, configs, callbacks=[self._tell])
+        self.networks += len(runs)
+        return runs
+
+    def seconds_for(self, split: Split, configs: Sequence[Config]) -> float:
+        """An estimate of what judging these configs takes, from what was trained so far."""
+        work = workload(split, self._missing(split, configs, row_plan(split)))
+        speed = self._products / self._seconds if self._seconds > 1 else _PRODUCTS_PER_SECOND
+        return work.programs * _COMPILE_SECONDS + work.products / speed
+
+    def recall(self, split: Split, config: Config, on: RowPlan) -> Score | None:
+        """The score of a config that was judged before by this plan, if it is known."""
+        return self._memory.recall(split, config, on) if self._memory else None
+
+    def keep(self, split: Split, scores: Sequence[Score]) -> None:
+        """Store new scores and tell of them."""
+        if self._memory:
+            self._memory.keep(split, scores)
+        self._seen(scores)
+
+    def _judged(self, split: Split, configs: Sequence[Config], on: RowPlan) -> list[Score]:
+        with self._timed(split, self._missing(split, configs, on)):
+            scores = judge(split, configs, self._metric, on=on, memory=self, callbacks=[self._tell])
+        for score in scores:
+            if (key := (split.fingerprint, score.config, on)) not in self._known:
+                self._known.add(key)
+                self.networks += score.networks
+        return scores
+
+    def _missing(self, split: Split, configs: Sequence[Config], on: RowPlan) -> list[Config]:
+        """The networks that must be trained to judge these configs."""
+        fresh = [config for config in dict.fromkeys(configs) if self.recall(split, config, on) is None]
+        return [network for config in fresh for network in networks_for(config, on)]
+
+    @contextlib.contextmanager
+    def _timed(self, split: Split, networks: Sequence[Config]) -> Iterator[None]:
+        """Measure how fast these networks are trained."""
+        began = time.perf_counter()
+        yield
+        if networks:
+            self._products += workload(split, networks).products
+            self._seconds += time.perf_counter() - began
+
+    def _tell(self, progress: Progress) -> None:
+        self._progress(f"{progress.networks_done} of {progress.networks} networks", progress.share)
