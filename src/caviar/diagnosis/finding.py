@@ -1,0 +1,40 @@
+"""`Finding`: something that limits a network, and how we know."""
+
+import dataclasses
+from typing import Any, Literal, get_args
+
+FindingName = Literal[
+    "high_bias",
+    "high_variance",
+    "overfit_dev",
+    "too_few_rows",
+    "worse_than_baseline",
+    "diverged",
+]
+FINDINGS: tuple[FindingName, ...] = get_args(FindingName)
+
+Severity = Literal["info", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that limits a network.
+
+    Attributes:
+        name: stable, one of `FINDINGS`.
+        severity: `critical` training cannot succeed so | `warning` accuracy is lost | `info` worth knowing.
+        evidence: figures by name; an interval is a mapping with value, low, high and rows.
+        meaning: a paragraph in plain words.
+        source: where the rule comes from.
+    """
+
+    name: FindingName
+    severity: Severity
+    evidence: dict[str, Any]
+    meaning: str
+    source: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as in `summary.json`."""
+        return dataclasses.asdict(self)

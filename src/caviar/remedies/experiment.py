@@ -1,0 +1,184 @@
+"""Remedies tried beside the baseline: same rows, same random numbers, one thing changed, the same three rates.
+
+1. Every candidate and the baseline at rates x 0.3, 1 and 3, on one seed: the rate is picked by the loss on dev rows.
+2. Every candidate at its rate, on other seeds: paired with the baseline, seed by seed and row by row.
+3. Verdicts: accepted, rejected or undecided. The loss decides, because it sees differences that the error of a few
+   hundred rows cannot show; the error is reported.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+
+from caviar.data.split import Split
+from caviar.diagnosis.intervals import LEVEL, Estimate, paired_gain
+from caviar.network.config import Config
+from caviar.remedies.remedy import Remedy
+from caviar.training.plan import Program, program_for
+from caviar.training.scores import Score
+
+Verdict = Literal["accepted", "rejected", "undecided"]
+
+RATES = (0.3, 1.0, 3.0)
+"""Factors of the learning rate: optimiser, batch norm, mini-batch and width each move the best rate."""
+
+WORTHWHILE = 0.01
+"""A remedy that cannot lower the loss by this share of it is rejected even if it may help a little."""
+
+Judge = Callable[[Split, Sequence[Config]], list[Score]]
+"""Trains configs and judges them on held-out rows."""
+
+
+class Bench(Protocol):
+    """What trains and judges configs: a `Workbench`."""
+
+    def judge(self, split: Split, configs: Sequence[Config]) -> list[Score]:
+        """On dev rows, or out of fold where data are few."""
+        ...
+
+    def glance(self, split: Split, configs: Sequence[Config]) -> list[Score]:
+        """On dev rows: enough to pick a rate."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Candidate:
+    """A config and the normalisation of its inputs: what a remedy makes of the baseline."""
+
+    config: Config
+    split: Split
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What an experiment found about one remedy.
+
+    Attributes:
+        remedy: the change.
+        verdict: accepted | rejected | undecided.
+        gain: baseline's loss minus the remedy's, mean over seeds and held-out rows; above 0 is better.
+        error_gain: alike, of the error: share misclassified, or squared error of the standardised target.
+        scores: the remedy's, one per seed.
+        candidate: the config at the rate that was picked.
+        rate_factor: the factor of the rate that was picked.
+    """
+
+    remedy: Remedy
+    verdict: Verdict
+    gain: Estimate
+    error_gain: Estimate
+    scores: tuple[Score, ...]
+    candidate: Candidate
+    rate_factor: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Experiment:
+    """Remedies beside one baseline.
+
+    Attributes:
+        baseline: at the rate that was picked for it.
+        baseline_scores: one per seed.
+        outcomes: one per remedy that was tried, in the order tried.
+    """
+
+    baseline: Candidate
+    baseline_scores: tuple[Score, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def accepted(self) -> list[Outcome]:
+        """Accepted remedies, the largest gain first."""
+        return sorted((o for o in self.outcomes if o.verdict == "accepted"), key=lambda o: -o.gain.value)
+
+
+def experiment(
+    baseline: Candidate,
+    remedies: Sequence[Remedy],
+    bench: Bench,
+    seeds: Sequence[int],
+    tell: Callable[[Outcome], None] = lambda _: None,
+) -> Experiment:
+    """Try remedies beside a baseline, those that share its compiled program first.
+
+    Args:
+        baseline: the config that is to be improved, and its split.
+        remedies: one change each.
+        bench: trains and judges configs.
+        seeds: the first picks the rates, the others compare; at least two.
+        tell: told of each outcome as soon as it is known.
+
+    Returns:
+        The baseline's scores and one Outcome per remedy, in the order in which they were tried.
+    """
+    (chosen, _, before), *_ = _at_best_rates([baseline], bench, seeds)
+    rounds: dict[tuple[bool, Program], list[Remedy]] = {}
+    own_program = program_for(baseline.config, baseline.split)
+    for remedy in remedies:
+        program = program_for(remedy.apply(baseline.config), baseline.split)
+        rounds.setdefault((program != own_program, program), []).append(remedy)
+    outcomes = []
+    for _, together in sorted(rounds.items(), key=lambda item: item[0][0]):
+        treated = _at_best_rates([_treated(baseline, remedy) for remedy in together], bench, seeds)
+        for remedy, (candidate, factor, after) in zip(together, treated, strict=True):
+            gain, error_gain, verdict = compare(before, after, len(remedies))
+            outcome = Outcome(remedy, verdict, gain, error_gain, after, candidate, factor)
+            tell(outcome)
+            outcomes.append(outcome)
+    return Experiment(chosen, before, tuple(outcomes))
+
+
+def _at_best_rates(
+    candidates: Sequence[Candidate], bench: Bench, seeds: Sequence[int]
+) -> list[tuple[Candidate, float, tuple[Score, ...]]]:
+    """Each candidate at the rate that one seed picks, that rate's factor, and the scores with the other seeds."""
+    options = [[Candidate(config, c.split) for config in at_rates(c.config, seeds[0])] for c in candidates]
+    glances = iter(judge_all([option for three in options for option in three], bench.glance))
+    best = [min(range(len(three)), key=[next(glances).loss.mean() for _ in three].__getitem__) for three in options]
+    chosen = [three[k] for three, k in zip(options, best, strict=True)]
+    replicas = [Candidate(c.config.changed(seed=seed), c.split) for c in chosen for seed in seeds[1:]]
+    judged = iter(judge_all(replicas, bench.judge))
+    return [(c, RATES[k], tuple(next(judged) for _ in seeds[1:])) for c, k in zip(chosen, best, strict=True)]
+
+
+def compare(before: Sequence[Score], after: Sequence[Score], tries: int = 1) -> tuple[Estimate, Estimate, Verdict]:
+    """Loss gain, error gain and verdict of one config over another, paired by seed and row.
+
+    Args:
+        before: the baseline's scores, one per seed.
+        after: the other config's, with the same seeds.
+        tries: configs that are compared with this baseline; the verdict's interval is widened so that
+            the chance that any useless one is accepted stays below 5 % (Bonferroni).
+    """
+    loss, other_loss = (np.stack([score.loss for score in scores]) for scores in (before, after))
+    error, other_error = (np.stack([score.error for score in scores]) for scores in (before, after))
+    gain, error_gain = paired_gain(loss, other_loss), paired_gain(error, other_error)
+    strict = paired_gain(loss, other_loss, level=1 - (1 - LEVEL) / max(1, tries))
+    verdict: Verdict = "undecided"
+    if strict.low > 0:
+        verdict = "accepted"
+    elif gain.high < WORTHWHILE * abs(float(loss.mean())):
+        verdict = "rejected"
+    return gain, error_gain, verdict
+
+
+def _treated(baseline: Candidate, remedy: Remedy) -> Candidate:
+    split = baseline.split.rescaled(remedy.scale) if remedy.scale != "keep" else baseline.split
+    return Candidate(remedy.apply(baseline.config), split)
+
+
+def at_rates(config: Config, seed: int) -> list[Config]:
+    """The config at the three learning rates."""
+    return [config.changed(learning_rate=config.rate * factor, seed=seed) for factor in RATES]
+
+
+def judge_all(candidates: Sequence[Candidate], judge: Judge) -> list[Score]:
+    """Judge candidates, those of one split together; the scores come in their order."""
+    splits = list(dict.fromkeys(c.split for c in candidates))
+    found: dict[int, Score] = {}
+    for split in splits:
+        members = [i for i, c in enumerate(candidates) if c.split is split]
+        found.update(zip(members, judge(split, [candidates[i].config for i in members]), strict=True))
+    return [found[i] for i in range(len(candidates))]

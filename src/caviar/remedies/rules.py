@@ -1,0 +1,194 @@
+"""The basic recipe as a table: finding -> remedies, in the order of the course.
+
+High bias: a larger network, longer training, a better optimiser, another architecture. Then high variance: more data,
+L2, dropout, early stopping, another architecture. Batch norm and normalisation are prescribed for slow or unstable
+training, never for variance.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from caviar.data.split import Split
+from caviar.diagnosis.finding import Finding
+from caviar.network.config import Config
+from caviar.remedies.remedy import Against, Remedy
+from caviar.training.plan import epochs_planned
+
+_RECIPE = "course section 2 (the basic recipe)"
+_WIDEST = 512
+
+
+def prescribe(findings: Sequence[Finding], config: Config, split: Split) -> list[Remedy]:
+    """The remedies for a config, those against what was found first.
+
+    Where neither bias nor variance was found high, or could not be told, the remedies of both are listed: the course's
+    order decides, and the experiment.
+
+    Args:
+        findings: of `diagnose`.
+        config: the network that is to be improved.
+        split: its data.
+
+    Returns:
+        Remedies that change something; what the config already does is left out.
+    """
+    names = {finding.name for finding in findings}
+    order: list[Against] = ["bias", "variance", "training"]
+    if "diverged" in names:
+        order = ["training", "bias", "variance"]
+    elif "high_variance" in names and "high_bias" not in names:
+        order = ["variance", "training", "bias"]
+    recipe = [*_against_bias(config, split), *_against_variance(config, split), *_for_training(config, split)]
+    return [
+        remedy
+        for against in order
+        for remedy in recipe
+        if remedy.against == against and _changes(remedy, config, split)
+    ]
+
+
+def _against_bias(config: Config, split: Split) -> Iterator[Remedy]:
+    wide = config.hidden_units or (32,)
+    if max(wide) < _WIDEST:
+        yield Remedy(
+            "larger network",
+            "bias",
+            {"hidden_units": _scaled(wide, 2)},
+            "Twice the units can fit more.",
+            "up to four times the time",
+            _RECIPE,
+        )
+    yield Remedy(
+        "deeper network",
+        "bias",
+        {"hidden_units": (*wide, wide[-1])},
+        "One more hidden layer can build on the last.",
+        "one more layer's time",
+        _RECIPE,
+    )
+    yield Remedy(
+        "longer training",
+        "bias",
+        {"epochs": 3 * epochs_planned(config, split)},
+        "The objective may still be falling.",
+        "three times the time",
+        _RECIPE,
+    )
+    yield Remedy(
+        "cosine decay",
+        "bias",
+        {"schedule": "cosine", "decay_rate": None},
+        "Steps that shrink to nothing settle where constant ones keep jumping.",
+        "none",
+        "Loshchilov & Hutter 2017; course section 5 (decay)",
+    )
+    for name, reason in (
+        ("adam", "Adam adapts the step of every weight."),
+        ("momentum", "Momentum averages the gradients of past mini-batches."),
+    ):
+        yield Remedy(
+            name,
+            "bias",
+            {"optimizer": name, "learning_rate": None},
+            reason,
+            "none",
+            "course section 5 (optimisers)",
+        )
+    if config.hidden_units:
+        yield Remedy(
+            "SiLU units",
+            "bias",
+            {"activation": "silu"},
+            "A smooth activation, another architecture.",
+            "a fifth more time",
+            "Elfwing et al. 2018; " + _RECIPE,
+        )
+
+
+def _against_variance(config: Config, split: Split) -> Iterator[Remedy]:
+    m = split.n_train
+    for name, share in (("L2", 1e-4), ("strong L2", 1e-3)):
+        yield Remedy(
+            name,
+            "variance",
+            {"l2": _round(config.l2 + share * m)},
+            "Smaller weights make a smoother function.",
+            "none",
+            "course section 3 (L2)",
+        )
+    if config.hidden_units:
+        for rate in (0.2, 0.5):
+            yield Remedy(
+                f"dropout {rate}",
+                "variance",
+                {"dropout": rate},
+                "No unit can rely on one other unit.",
+                "slower learning",
+                "Srivastava et al. 2014; course section 3 (dropout)",
+            )
+    yield Remedy(
+        "early stopping",
+        "variance",
+        {"early_stopping": max(5, epochs_planned(config, split) // 6)},
+        "Stops before the network learns its rows by heart.",
+        "none: it saves time",
+        "course section 3 (early stopping)",
+    )
+    if split.task == "classification":
+        yield Remedy(
+            "label smoothing",
+            "variance",
+            {"label_smoothing": 0.1},
+            "The network need not become certain.",
+            "none",
+            "Szegedy et al. 2016",
+        )
+    yield Remedy(
+        "weight decay",
+        "variance",
+        {"weight_decay": 0.01, **({"optimizer": "adamw"} if config.optimizer == "adam" else {})},
+        "Weights shrink a little at every step, whatever their gradient's size.",
+        "none",
+        "Loshchilov & Hutter 2019",
+    )
+
+
+def _for_training(config: Config, split: Split) -> Iterator[Remedy]:
+    if config.hidden_units:
+        yield Remedy(
+            "batch norm",
+            "training",
+            {"batch_norm": True},
+            "Every layer sees inputs of one scale, so larger rates work.",
+            "a quarter more time",
+            "Ioffe & Szegedy 2015; course section 7",
+        )
+    scale = "robust" if split.scale != "robust" else "standard"
+    yield Remedy(
+        f"{scale} normalisation",
+        "training",
+        {},
+        "Outliers no longer stretch the scale of their column."
+        if scale == "robust"
+        else "Every column gets mean 0 and standard deviation 1.",
+        "none",
+        "course section 1 (normalised inputs); Holzmüller et al. 2024 for the robust form",
+        scale,
+    )
+
+
+def _changes(remedy: Remedy, config: Config, split: Split) -> bool:
+    """Whether the remedy would change anything."""
+    if remedy.scale != "keep":
+        return remedy.scale != split.scale
+    if remedy.settings.keys() >= {"optimizer", "learning_rate"} and remedy.settings["optimizer"] == config.optimizer:
+        return False
+    return remedy.apply(config) != config
+
+
+def _scaled(units: Iterable[int], factor: float) -> tuple[int, ...]:
+    return tuple(max(1, round(n * factor)) for n in units)
+
+
+def _round(value: float) -> float:
+    """To two significant digits, as a person would write it."""
+    return float(f"{value:.2g}")
