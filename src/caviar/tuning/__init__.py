@@ -1,0 +1,1 @@
+"""Spaces, proposals and studies: which settings, searched coarse to fine on the right scales."""

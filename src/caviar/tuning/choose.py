@@ -1,0 +1,73 @@
+"""The last choice: the best few of a search with fresh seeds, because the best of many was partly lucky.
+
+Networks that stopped early are trained for the number of epochs that was best before, instead of watching the rows
+they are judged on once more: it is also how the chosen one is refitted on all rows.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from caviar.diagnosis.intervals import Estimate
+from caviar.network.config import Config
+from caviar.remedies.experiment import Candidate, Judge, Verdict, compare, judge_all
+from caviar.training.metrics import MetricName
+from caviar.training.scores import Score
+from caviar.tuning.search import criterion
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Finalist:
+    """A config in the last comparison.
+
+    Attributes:
+        name: where it comes from.
+        candidate: its config, with a fixed number of epochs, and its split.
+        scores: one per fresh seed.
+        gain: loss of the config that was to be improved minus its own, paired.
+        error_gain: alike, of the error.
+        verdict: accepted | rejected | undecided, against the config that was to be improved.
+    """
+
+    name: str
+    candidate: Candidate
+    scores: tuple[Score, ...]
+    gain: Estimate
+    error_gain: Estimate
+    verdict: Verdict
+
+
+def fixed_epochs(config: Config, best_epoch: int) -> Config:
+    """The config, trained for the epochs that were best, without watching held-out rows."""
+    if config.early_stopping is None:
+        return config
+    return config.changed(early_stopping=None, stop_after=best_epoch)
+
+
+def choose(
+    finalists: Sequence[tuple[str, Candidate]], judge: Judge, seeds: Sequence[int], metric: MetricName
+) -> tuple[Finalist, list[Finalist]]:
+    """Compare finalists with fresh seeds.
+
+    Args:
+        finalists: (name, candidate); the first is the config that was to be improved.
+        judge: trains and judges configs.
+        seeds: not used before.
+        metric: what is optimised.
+
+    Returns:
+        The chosen one and all: the best by the metric's criterion among those that are shown to beat the
+        first, or the first when none is.
+    """
+    replicas = [Candidate(c.config.changed(seed=seed), c.split) for _, c in finalists for seed in seeds]
+    flat = judge_all(replicas, judge)
+    scores = [tuple(flat[i * len(seeds) : (i + 1) * len(seeds)]) for i in range(len(finalists))]
+    judged = []
+    for (name, candidate), own in zip(finalists, scores, strict=True):
+        gain, error_gain, verdict = compare(scores[0], own, tries=len(finalists) - 1)
+        judged.append(Finalist(name, candidate, own, gain, error_gain, verdict))
+    better = [finalist for finalist in judged[1:] if finalist.verdict == "accepted"]
+    if not better:
+        return judged[0], judged
+    return min(better, key=lambda f: float(np.mean([criterion(score, metric) for score in f.scores]))), judged

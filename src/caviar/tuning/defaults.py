@@ -1,0 +1,47 @@
+"""The space that is searched when nobody gives one: around a config, for the settings that matter most.
+
+Order of importance by the course (section 6): the learning rate; then momentum, hidden units and the mini-batch; then
+layers and decay. Regularisation is searched beside them, because the best strength moves with the network's size.
+"""
+
+from caviar.data.split import Split
+from caviar.network.config import Config
+from caviar.training.plan import epochs_planned
+from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
+
+WIDEST, WIDEST_FOR_FEW, FEW_ROWS = 512, 256, 5_000
+"""Most units of a layer that are searched, and those for fewer rows."""
+
+
+def default_space(config: Config, split: Split) -> Space:
+    """A space around `config`; its values lie inside, but for extreme ones."""
+    rate = config.rate
+    dimensions: dict[str, Dimension] = {"learning_rate": LogUniform(rate / 10, rate * 10)}
+    if config.optimizer in ("momentum", "nesterov"):
+        dimensions["momentum"] = OneMinusLogUniform(0.8, 0.995)
+    elif config.optimizer in ("adam", "adamw"):
+        dimensions["beta1"] = OneMinusLogUniform(0.8, 0.99)
+    widest = max(config.hidden_units, default=32)
+    most = max(widest, WIDEST if split.rows >= FEW_ROWS else WIDEST_FOR_FEW)
+    dimensions["units"] = Integer(max(4, widest // 4), min(most, max(64, widest * 4)), log=True)
+    dimensions["layers"] = Integer(max(1, config.layers - 1), max(2, config.layers + 1))
+    if config.batch_size != "full":
+        sizes = {
+            size
+            for factor in (0.5, 1, 2, 4)
+            if 8 <= (size := round(config.batch_size * factor)) <= max(8, split.n_train)
+        }
+        if len(sizes) > 1:
+            dimensions["batch_size"] = Choice(*sorted(sizes))
+    dimensions["dropout"] = Uniform(0.0, 0.6)
+    m = split.n_train
+    dimensions["l2"] = LogUniform(1e-6 * m, 1e-2 * m)
+    if split.task == "classification":
+        dimensions["label_smoothing"] = Uniform(0.0, 0.15)
+    dimensions["schedule"] = Choice("constant", "cosine", "one_cycle")
+    epochs = epochs_planned(config, split)
+    dimensions["epochs"] = Integer(max(1, epochs // 2), max(2, round(1.5 * epochs)), log=True)
+    dimensions["batch_norm"] = Choice(False, True)
+    activations = dict.fromkeys([*dict.fromkeys(config.activations), "relu", "silu"])
+    dimensions["activation"] = Choice(*activations)
+    return Space(dimensions)

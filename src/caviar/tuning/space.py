@@ -1,0 +1,282 @@
+"""`Space`: which settings are searched, each on the scale on which it matters.
+
+| dimension | scale | for |
+|---|---|---|
+| Uniform | the value itself | dropout, label smoothing |
+| LogUniform | log10 | learning rate, lambda |
+| OneMinusLogUniform | log10(1 - value) | momentum, beta1, beta2: 1 / (1 - beta) is what matters |
+| Integer | whole numbers, or their log | layers; units, epochs |
+| Choice | unordered | activation, batch size |
+
+Source: course section 6; Bergstra & Bengio 2012.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from optuna import distributions
+
+from caviar.errors import BadSpace, nearest
+from caviar.network.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class Uniform:
+    """Real numbers in [low, high], all equally likely."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _ordered(self, self.low, self.high)
+
+    def at(self, u: float) -> float:
+        """The value at place u in [0, 1] of the scale."""
+        return self.low + u * (self.high - self.low)
+
+    def place(self, value: float) -> float:
+        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge."""
+        return _clip((value - self.low) / (self.high - self.low))
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies in the dimension."""
+        return self.low <= value <= self.high
+
+    def stored(self, value: float) -> float:
+        """The value as a study keeps it."""
+        return value
+
+    def distribution(self) -> distributions.BaseDistribution:
+        """What Optuna calls this dimension."""
+        return distributions.FloatDistribution(self.low, self.high)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogUniform:
+    """Real numbers in [low, high], equally likely in each power of ten; low above 0."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _ordered(self, self.low, self.high)
+        if self.low <= 0:
+            raise BadSpace(
+                f"LogUniform needs low above 0, got {self.low}: zero has no logarithm. Use Uniform, or a small low."
+            )
+
+    def at(self, u: float) -> float:
+        """The value at place u in [0, 1] of the scale."""
+        return float(np.clip(self.low * (self.high / self.low) ** u, self.low, self.high))
+
+    def place(self, value: float) -> float:
+        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge."""
+        return _clip(math.log(max(value, 1e-300) / self.low) / math.log(self.high / self.low))
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies in the dimension."""
+        return self.low <= value <= self.high
+
+    def stored(self, value: float) -> float:
+        """The value as a study keeps it."""
+        return value
+
+    def distribution(self) -> distributions.BaseDistribution:
+        """What Optuna calls this dimension."""
+        return distributions.FloatDistribution(self.low, self.high, log=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class OneMinusLogUniform:
+    """Averaging weights beta in [low, high], equally likely in each power of ten of 1 - beta; both in (0, 1)."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _ordered(self, self.low, self.high)
+        if not 0 < self.low < self.high < 1:
+            raise BadSpace(
+                f"OneMinusLogUniform needs 0 < low < high < 1, got low={self.low}, high={self.high}. It is made "
+                "for beta, such as 0.9 to 0.999."
+            )
+
+    def at(self, u: float) -> float:
+        """The value at place u in [0, 1] of the scale."""
+        return float(np.clip(1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u, self.low, self.high))
+
+    def place(self, value: float) -> float:
+        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge."""
+        share = math.log(max(1 - value, 1e-300) / (1 - self.low)) / math.log((1 - self.high) / (1 - self.low))
+        return _clip(share)
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies in the dimension."""
+        return self.low <= value <= self.high
+
+    def stored(self, value: float) -> float:
+        """The value as a study keeps it: log10(1 - beta), since Optuna has no such scale."""
+        return float(np.clip(math.log10(1 - value), math.log10(1 - self.high), math.log10(1 - self.low)))
+
+    def distribution(self) -> distributions.BaseDistribution:
+        """What Optuna calls this dimension: log10(1 - beta)."""
+        return distributions.FloatDistribution(math.log10(1 - self.high), math.log10(1 - self.low))
+
+
+@dataclasses.dataclass(frozen=True)
+class Integer:
+    """Whole numbers from low to high, both included; with log=True equally likely in each power of ten, low above 0."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(n, int) for n in (self.low, self.high)) or not self.low <= self.high:
+            raise BadSpace(f"Integer needs whole numbers low <= high, got low={self.low!r}, high={self.high!r}.")
+        if self.log and self.low < 1:
+            raise BadSpace(
+                f"Integer with log=True needs low of at least 1, got {self.low}. Use log=False, or a larger low."
+            )
+
+    def at(self, u: float) -> int:
+        """The value at place u in [0, 1] of the scale."""
+        low, high = self._ends()
+        value = low + u * (high - low)
+        return int(np.clip(round(math.exp(value) if self.log else value), self.low, self.high))
+
+    def place(self, value: float) -> float:
+        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge."""
+        low, high = self._ends()
+        return _clip(((math.log(max(value, 1e-300)) if self.log else value) - low) / (high - low))
+
+    def _ends(self) -> tuple[float, float]:
+        """Ends of the scale: each whole number owns the half on either side of it."""
+        low, high = self.low - 0.499, self.high + 0.499
+        return (math.log(max(low, 0.501)), math.log(high)) if self.log else (low, high)
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies in the dimension."""
+        return self.low <= value <= self.high
+
+    def stored(self, value: float) -> int:
+        """The value as a study keeps it."""
+        return int(value)
+
+    def distribution(self) -> distributions.BaseDistribution:
+        """What Optuna calls this dimension."""
+        return distributions.IntDistribution(self.low, self.high, log=self.log)
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One of several values without order, all equally likely."""
+
+    options: tuple[Any, ...]
+
+    def __init__(self, *options: Any) -> None:
+        object.__setattr__(self, "options", options)
+        if len(options) == 0 or len(set(options)) < len(options):
+            raise BadSpace(f"Choice needs at least one option and none twice, got {options!r}.")
+
+    def at(self, u: float) -> Any:
+        """The value at place u in [0, 1]: every option owns an equal part."""
+        return self.options[min(len(self.options) - 1, int(u * len(self.options)))]
+
+    def place(self, value: Any) -> float:
+        """The middle of the part that a value owns; 0 for a value that is none of the options."""
+        known = self.options.index(value) if value in self.options else 0
+        return (known + 0.5) / len(self.options)
+
+    def holds(self, value: Any) -> bool:
+        """Whether the value is one of the options."""
+        return value in self.options
+
+    def stored(self, value: Any) -> Any:
+        """The value as a study keeps it."""
+        return value
+
+    def distribution(self) -> distributions.BaseDistribution:
+        """What Optuna calls this dimension."""
+        return distributions.CategoricalDistribution(self.options)
+
+
+Dimension = Uniform | LogUniform | OneMinusLogUniform | Integer | Choice
+
+_NAMES = ("layers", "units", *(f.name for f in dataclasses.fields(Config)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Space(Mapping[str, Dimension]):
+    """Settings to search, by name.
+
+    Names are fields of `Config`, and in place of `hidden_units` the pair `layers` (hidden layers) and `units`
+    (in each of them).
+
+    Raises:
+        BadSpace: no dimensions, an unknown name, or something that is no dimension.
+    """
+
+    dimensions: dict[str, Dimension]
+
+    def __post_init__(self) -> None:
+        if not self.dimensions:
+            raise BadSpace(
+                "A Space needs at least one dimension, got none. For example "
+                "Space({'learning_rate': LogUniform(1e-4, 1e-1)})."
+            )
+        for name, dimension in self.dimensions.items():
+            if name not in _NAMES or name in ("hidden_units", "rows", "seed"):
+                known = [n for n in _NAMES if n not in ("hidden_units", "rows", "seed")]
+                raise BadSpace(
+                    f"A Space searches settings of Config, layers and units, got {name!r}. {nearest(name, known)}"
+                )
+            if not isinstance(dimension, Dimension):
+                raise BadSpace(
+                    f"Space[{name!r}] must be Uniform, LogUniform, OneMinusLogUniform, Integer or Choice, got "
+                    f"{dimension!r}. "
+                    "A setting with one value belongs into the Config from which the search starts."
+                )
+
+    def __getitem__(self, name: str) -> Dimension:
+        return self.dimensions[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.dimensions)
+
+    def __len__(self) -> int:
+        return len(self.dimensions)
+
+    def config(self, values: Mapping[str, Any], base: Config) -> Config:
+        """`base` with the searched settings changed to `values`."""
+        settings = {name: value for name, value in values.items() if name not in ("layers", "units")}
+        if "layers" in values or "units" in values:
+            own = self.values_of(base)
+            layers, units = values.get("layers", own["layers"]), values.get("units", own["units"])
+            settings["hidden_units"] = (units,) * layers
+        return base.changed(**settings)
+
+    def values_of(self, config: Config) -> dict[str, Any]:
+        """A config's values of the searched settings, and of `layers` and `units`."""
+        own: dict[str, Any] = {"layers": config.layers, "units": max(config.hidden_units, default=1)}
+        for name in self:
+            if name not in own:
+                value = getattr(config, name)
+                own[name] = config.rate if name == "learning_rate" else value
+        return own
+
+
+def _ordered(dimension: object, low: float, high: float) -> None:
+    numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in (low, high))
+    if not numbers or not low < high:
+        raise BadSpace(
+            f"{type(dimension).__name__} needs finite numbers low < high, got low={low!r}, high={high!r}. "
+            "Exchange or correct them."
+        )
+
+
+def _clip(u: float) -> float:
+    return min(1.0, max(0.0, u))
