@@ -1,0 +1,235 @@
+"""Commands: each reads files, calls one public function and prints its answer.
+
+Exit codes: 0 done, 1 the input is at fault (one line says how), 2 the command line is, 130 interrupted and resumable.
+Progress goes to stderr; answers go to stdout.
+"""
+
+import contextlib
+import json
+import sys
+import tomllib
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from caviar import __version__
+from caviar.errors import BadConfig, BadRun, CaviarError
+
+if TYPE_CHECKING:
+    from caviar.network.config import Config
+    from caviar.reporting.terminal import Listener
+
+Metric = Literal["error", "auc", "log_loss", "f1", "balanced_accuracy", "rmse", "mae", "r2"]
+
+app = App(
+    name="caviar",
+    help="Finds out why a neural network is not good enough, tries the remedies as controlled experiments, "
+    "and proves the gain.",
+    version=__version__,
+    help_format="plaintext",
+)
+
+
+@app.command
+def improve(
+    data: Annotated[
+        str | None,
+        Parameter(help="File (csv, tsv, parquet, npz) or sample: digits, breast_cancer, wine, iris, diabetes."),
+    ] = None,
+    /,
+    *,
+    target: Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")] = None,
+    config: Annotated[
+        Path | None, Parameter(help="TOML file with your network's settings: what is to be improved.")
+    ] = None,
+    dev: Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")] = None,
+    test: Annotated[
+        str | None, Parameter(help="Rows to judge by at the end: a file, a share, a number of rows, or 0.")
+    ] = None,
+    task: Annotated[
+        Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")
+    ] = None,
+    metric: Annotated[Metric | None, Parameter(help="What is optimised; error or rmse when left out.")] = None,
+    optimal_error: Annotated[
+        float | None, Parameter(help="Error of a perfect model, such as a person's: a share, or an RMSE.")
+    ] = None,
+    seconds: Annotated[float | None, Parameter(help="Time for the whole.")] = None,
+    trials: Annotated[int | None, Parameter(help="Configs of the search; 48 when left out.")] = None,
+    out: Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")] = None,
+    seed: Annotated[int, Parameter(help="Of everything that is random.")] = 0,
+    refit: Annotated[
+        bool, Parameter(help="Train the chosen network once more on train and dev, below 10,000 rows.")
+    ] = True,
+    resume: Annotated[
+        Path | None, Parameter(help="Run folder of an interrupted run, instead of DATA and options.")
+    ] = None,
+    as_json: Annotated[
+        bool, Parameter(name="--json", negative="", help="Print the summary as one JSON object.")
+    ] = False,
+) -> None:
+    """Improve a network on a data set: split, diagnose, try remedies, search, prove it on test rows opened once."""
+    from caviar.improvement import improve as run  # noqa: PLC0415  (starts JAX's import)
+
+    if resume is not None:
+        asked = _asked_before(resume, data)
+        out = resume
+    elif data is None:
+        raise CommandError("caviar improve needs DATA, or --resume RUN. For a first try: caviar improve digits")
+    else:
+        asked = {
+            "data": data,
+            "target": target,
+            "config": None if config is None else _config(config),
+            "dev": _rows(dev),
+            "test": _rows(test),
+            "task": task,
+            "metric": metric,
+            "optimal_error": optimal_error,
+            "seconds": seconds,
+            "trials": trials,
+            "seed": seed,
+            "refit": refit,
+        }
+    with _listener() as listener:
+        result = run(**asked, out=out, listener=listener)
+    if as_json:
+        print(json.dumps(result.summary))
+    else:
+        print(f"Run folder: {result.folder}\nReport:     {result.folder / 'report.html'}")
+
+
+@app.command
+def predict(
+    run: Annotated[Path, Parameter(help="Run folder of a finished run.")],
+    data: Annotated[str, Parameter(help="File with the columns that the network was trained on, in any order.")],
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(help="CSV file for the predictions; printed when left out.")] = None,
+    proba: Annotated[bool, Parameter(negative="", help="Add the probability of every class.")] = False,
+) -> None:
+    """Predict new rows with the network of a run: one line per row, with a heading."""
+    from caviar.files import write_atomically  # noqa: PLC0415
+    from caviar.training.saved import predict as answer  # noqa: PLC0415
+
+    frame = answer(run, data, proba=proba)
+    if out is None:
+        sys.stdout.write(frame.write_csv())
+        return
+    with write_atomically(out) as path:
+        frame.write_csv(path)
+    print(f"{frame.height:,} predictions: {out}", file=sys.stderr)
+
+
+class CommandError(Exception):
+    """The command line asks for what does not go together."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after `caviar`; None takes them from the command line. `--debug` shows tracebacks.
+
+    Returns:
+        The exit code.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [word for word in given if word != "--debug"]
+    warnings.showwarning = _one_line
+    try:
+        command, bound, _ = app.parse_args(given, exit_on_error=False)
+        command(*bound.args, **bound.kwargs)
+    except CycloptsError:
+        return 2
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+    except (CaviarError, OSError) as error:
+        if debug:
+            raise
+        message = (
+            str(error) if isinstance(error, CaviarError) else f"{error}. Check the path and the space on the disk."
+        )
+        if "--json" in given:
+            print(json.dumps({"error": message}))
+        print(f"caviar: {message}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _config(path: Path) -> "Config":
+    """A Config from a TOML file; the settings may stand at the top or under [config]."""
+    from caviar.network.config import Config  # noqa: PLC0415
+
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadConfig(
+            f"--config must name a TOML file, but there is no {path}. Write one with lines such as hidden_units = "
+            "[64, 64]."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadConfig(
+            f"--config must be a TOML file, but {path} cannot be read: {error}. A line looks like dropout = 0.2."
+        ) from None
+    settings = content["config"] if set(content) == {"config"} else content
+    return Config.from_mapping(settings)
+
+
+def _rows(given: str | None) -> str | float | None:
+    """A file, or a share or number of rows."""
+    if given is None:
+        return None
+    with contextlib.suppress(ValueError):
+        number = float(given)
+        return int(number) if number == int(number) and number != 1.0 else number
+    return given
+
+
+def _asked_before(folder: Path, data: str | None) -> dict[str, Any]:
+    """What an interrupted run was asked for."""
+    from caviar.network.config import Config  # noqa: PLC0415
+    from caviar.reporting.run_folder import read_run  # noqa: PLC0415
+
+    if data is not None:
+        raise CommandError(f"--resume takes data and options from the run folder; leave {data} out.")
+    asked = dict(read_run(folder)["asked"])
+    asked.pop("rows")
+    for part in ("data", "dev", "test"):
+        if asked[part] == "given in Python":
+            raise BadRun(
+                f"The run in {folder} was begun in Python with data that are not in a file. Call caviar.improve "
+                "again with the same arguments and out."
+            )
+    if asked["config"] is not None:
+        asked["config"] = Config.from_mapping(asked["config"])
+    return asked
+
+
+@contextlib.contextmanager
+def _listener() -> "Iterator[Listener]":
+    """A bar in a terminal, plain lines elsewhere."""
+    from caviar.reporting.terminal import PlainLines, Terminal  # noqa: PLC0415
+
+    if sys.stderr.isatty():
+        with Terminal() as terminal:
+            yield terminal
+    else:
+        yield PlainLines()
+
+
+def _one_line(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line, without the place in the code."""
+    print(f"caviar: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

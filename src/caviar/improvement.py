@@ -1,0 +1,461 @@
+"""The loop: read, baselines, diagnosis, remedies, search, one look at the test set.
+
+The only place where the flow turns back. Every step makes lists of configs and reads scores. What is random follows
+from the seed; the budget counts trainings unless seconds are given. Scores are kept in the run folder as they come, so
+that an interrupted run goes on where it was.
+"""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caviar.data.read import read
+from caviar.data.split import Split, split
+from caviar.data.table import Table
+from caviar.data.task import Task
+from caviar.diagnosis import sanity
+from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
+from caviar.diagnosis.diagnose import diagnose_scores
+from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.intervals import paired_gain
+from caviar.errors import BadSpace
+from caviar.network.config import Config
+from caviar.remedies.combine import combined
+from caviar.remedies.experiment import Candidate, Experiment, Outcome, at_rates, experiment, judge_all
+from caviar.remedies.remedy import Remedy
+from caviar.remedies.rules import prescribe
+from caviar.reporting import words
+from caviar.reporting.conclusion import conclusion
+from caviar.reporting.report import write_curves, write_report
+from caviar.reporting.run_folder import RunFolder, next_folder
+from caviar.reporting.story import Story, held_out_error, summary
+from caviar.reporting.terminal import Listener, Silent
+from caviar.training.checkpoint import ScoreFiles
+from caviar.training.metrics import MetricName, metric_for, task_of
+from caviar.training.plan import epochs_planned, program_for, relative_cost
+from caviar.training.saved import Model, load, model_of, save
+from caviar.training.scores import Score, error_in_unit, row_plan
+from caviar.training.workbench import Workbench
+from caviar.tuning.baselines import Baseline, train_baselines
+from caviar.tuning.choose import Finalist, choose, fixed_epochs
+from caviar.tuning.defaults import default_space
+from caviar.tuning.proof import Proof, prove
+from caviar.tuning.propose import Zoom
+from caviar.tuning.search import Study, Trial, criterion, search
+
+TRIALS = 48
+REFIT_BELOW = 10_000
+"""Rows in train and dev below which the chosen config is refitted on both."""
+
+_BASELINE_SEEDS = 5
+_COMPARING_SEEDS = 3
+_FINAL_SEEDS = 3
+_TOP = 3
+_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.75, 0.9
+"""Shares of the seconds given, by which remedies, search and last comparison should be done."""
+
+_UNLIMITED = 1_000_000
+_COSTLIEST = 5.0
+"""How much more than the start a config of the search may cost."""
+
+_LARGER = 2.0
+"""How much longer the configs of a search take than the one around which it searches."""
+
+_PATIENCE = 0.8
+"""A generation is begun when at least this share of the last one's time is left."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Improvement:
+    """What `improve` leaves.
+
+    Attributes:
+        folder: the run folder.
+        summary: the content of summary.json.
+        model: the chosen network, ready to predict.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    model: Model
+
+
+def improve(
+    data: Any,
+    target: str | None = None,
+    *,
+    config: Config | None = None,
+    dev: Any = None,
+    test: Any = None,
+    task: Task | None = None,
+    metric: MetricName | None = None,
+    optimal_error: float | None = None,
+    seconds: float | None = None,
+    trials: int | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    refit: bool = True,
+    listener: Listener | None = None,
+) -> Improvement:
+    """Take a data set and a network, find out what limits it, and prove what makes it better.
+
+    Args:
+        data: anything `read` takes: a file, the name of a sample, a DataFrame, or (X, y).
+        target: the column to predict.
+        config: the network that is to be improved; None is `Config()`.
+        dev: rows to choose by: a share, a number of rows, or anything `read` takes; None follows the course's rule.
+        test: rows to judge by at the end, likewise; 0 for none.
+        task: "classification" or "regression"; None is inferred from the target.
+        metric: what is optimised; None is error or rmse.
+        optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
+        seconds: time for the whole; steps are left out or shortened to keep it.
+        trials: configs of the search; None is 48, or as many as the seconds allow.
+        out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
+        seed: of everything that is random.
+        refit: train the chosen config once more on train and dev, with fewer than 10,000 such rows.
+        listener: told how the work goes.
+
+    Returns:
+        The Improvement; its folder holds model, summary and report.
+
+    Raises:
+        BadData: the data cannot be used as they are.
+        BadConfig: the config or the metric does not fit the data.
+        BadSpace: a budget that is not above 0.
+        BadRun: `out` holds another run, or is in use.
+    """
+    _check_budget(seconds, trials)
+    began = time.monotonic()
+    tell = listener or Silent()
+    tell.stage("Reading")
+    if metric is not None and task is None:
+        task = task_of(metric)
+    table = read(data, target)
+    column = table.target.name if table.target is not None else target
+    given = [part if part is None or isinstance(part, (int, float)) else read(part, column) for part in (dev, test)]
+    rows = split(table, *given, task=task, seed=seed)
+    start = (config or Config()).changed(seed=seed, rows=1.0)
+    start = start.changed(learning_rate=start.rate, epochs=epochs_planned(start, rows))
+    program_for(start, rows)
+    asked = {
+        "data": str(Path(data).absolute()) if isinstance(data, (str, Path)) and Path(data).exists() else table.name,
+        "target": column,
+        "config": None if config is None else config.to_json(),
+        "dev": _named(dev),
+        "test": _named(test),
+        "task": task,
+        "metric": metric,
+        "optimal_error": optimal_error,
+        "seconds": seconds,
+        "trials": trials,
+        "seed": seed,
+        "refit": refit,
+        "rows": rows.fingerprint,
+    }
+    place = Path(out) if out is not None else next_folder(table.name)
+    with RunFolder(place, asked) as folder:
+        if folder.finished is not None:
+            tell.say(f"This run is finished already: {folder.path}")
+            return _reopened(folder)
+        loop = _Loop(
+            table=table,
+            split=rows,
+            start=start,
+            own=config is not None,
+            metric=metric_for(rows.task, metric),
+            optimal_error=optimal_error,
+            trials=trials,
+            seed=seed,
+            refit=refit,
+            folder=folder,
+            tell=tell,
+            clock=Clock(seconds, began, folder.seconds_before),
+        )
+        try:
+            return loop.run()
+        finally:
+            folder.spent(loop.clock.spent)
+
+
+class Clock:
+    """Seconds of a run, those before an interruption included."""
+
+    def __init__(self, limit: float | None, began: float, before: float) -> None:
+        self.limit = limit
+        self._began = began - before
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the run began, pauses left out."""
+        return time.monotonic() - self._began
+
+    def left_until(self, share: float) -> float:
+        """Seconds left until a share of the limit is used up; infinite without a limit."""
+        return float("inf") if self.limit is None else self.limit * share - self.spent
+
+
+@dataclasses.dataclass(eq=False)
+class _Loop:
+    """One improvement under way."""
+
+    table: Table
+    split: Split
+    start: Config
+    own: bool
+    metric: MetricName
+    optimal_error: float | None
+    trials: int | None
+    seed: int
+    refit: bool
+    folder: RunFolder
+    tell: Listener
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        scores = ScoreFiles(self.folder.path / "checkpoints")
+        self.bench = Workbench(self.metric, scores, self.tell.progress, self._watch)
+        self.best_error, self.best_name = float("inf"), ""
+
+    def run(self) -> Improvement:
+        """From the split to the report."""
+        for line in (*self.table.notes, *self.split.explanation):
+            self.tell.say(line)
+        self.tell.stage("Baselines")
+        seeds = [self.seed + i for i in range(_BASELINE_SEEDS)]
+        baselines = train_baselines(self.split, self.start, self.bench, own=self.own, seeds=seeds, metric=self.metric)
+        self._tell_baselines(baselines)
+
+        self.tell.stage("Diagnosis")
+        before = self._bias_variance(baselines[-1].scores, self.split)
+        findings = self._diagnose(baselines)
+
+        self.tell.stage("Remedies")
+        seeds = [self.seed + i for i in range(1 + _COMPARING_SEEDS)]
+        prescribed = prescribe(findings, self.start, self.split)
+        not_tried = self.folder.plan("not_tried", lambda: self._too_long(prescribed, seeds))
+        tried = [remedy for remedy in prescribed if remedy.name not in not_tried]
+        start = Candidate(self.start, self.split)
+        remedies = experiment(start, tried, self.bench, seeds, self._tell_remedy)
+        around, combination = combined(start, remedies, self.bench, seeds)
+        if combination:
+            self._tell_remedy(combination)
+        if not_tried:
+            self.tell.say(f"not tried for want of time: {', '.join(not_tried)}")
+
+        self.tell.stage("Search")
+        study = self._search(remedies, around)
+
+        self.tell.stage("Last comparison, with fresh seeds")
+        chosen, finalists = self._choose(study, around)
+        after = self._bias_variance(chosen.scores, chosen.candidate.split)
+
+        self.tell.stage("Proof")
+        best_epoch = round(float(np.median([score.best_epoch for score in chosen.scores])))
+        refit = self.refit and self.split.rows < REFIT_BELOW
+        proof = prove(chosen.candidate, baselines, self.bench, best_epoch=best_epoch, split=self.split, refit=refit)
+        findings += self._overfit(proof)
+        story = Story(
+            table=self.table,
+            split=self.split,
+            metric=self.metric,
+            start=self.start,
+            own=self.own,
+            baselines=tuple(baselines),
+            before=before,
+            after=after,
+            findings=tuple(findings),
+            experiment=remedies,
+            combination=combination,
+            not_tried=not_tried,
+            study=study,
+            finalists=tuple(finalists),
+            chosen=chosen,
+            proof=proof,
+            networks=self.bench.networks,
+            seconds=self.clock.spent,
+            seconds_given=self.clock.limit,
+            seed=self.seed,
+        )
+        return self._finish(story)
+
+    def _watch(self, scores: Sequence[Score]) -> None:
+        """Say so when a network beats everything before it on rows it was not trained on."""
+        for score in scores:
+            error = error_in_unit(score.error, self.split)
+            if not self.best_name or score.on != row_plan(self.split):
+                continue
+            if score.status != "diverged" and error < self.best_error:
+                told = words.changes(score.config, self.start)
+                self.tell.say(
+                    f"better on {self._rows}: {told}: error {words.error(error, self.split.task)} "
+                    f"(best before: {self.best_name}, {words.error(self.best_error, self.split.task)})"
+                )
+                self.best_error, self.best_name = error, told
+
+    @property
+    def _rows(self) -> str:
+        """What dev rows are called: with little data every row takes its turn."""
+        return "dev (out of fold)" if len(row_plan(self.split)) > 1 else "dev"
+
+    def _tell_baselines(self, baselines: Sequence[Baseline]) -> None:
+        for baseline in baselines:
+            error = held_out_error(baseline.scores, self.split)
+            noise = f", {len(baseline.scores)} seeds" if len(baseline.scores) > 1 else ""
+            self.tell.say(
+                f"{baseline.name}: error on {self._rows} {words.error_interval(error, self.split.task)}{noise}"
+            )
+            if error.value < self.best_error:
+                self.best_error, self.best_name = error.value, baseline.name
+
+    def _diagnose(self, baselines: Sequence[Baseline]) -> list[Finding]:
+        """What limits the start, and whether it loses to a simpler model."""
+        found = diagnose_scores(baselines[-1].scores, self.split, optimal_error=self.optimal_error)
+        mine = np.stack([score.loss for score in baselines[-1].scores])
+        for baseline in baselines[:2]:
+            simpler = np.broadcast_to(baseline.scores[0].loss, mine.shape)
+            found += sanity.worse_than_baseline(baseline.name, paired_gain(simpler, mine))
+        for finding in found:
+            self.tell.say(f"{finding.name} ({finding.severity}): {finding.meaning}")
+        if not found:
+            self.tell.say("Bias and variance are both low, and nothing else was found.")
+        return found
+
+    def _too_long(self, remedies: Sequence[Remedy], seeds: Sequence[int]) -> dict[str, str]:
+        """The remedies for which there is no time, by name, with the reason; the others come in their order."""
+        left = self.clock.left_until(_REMEDIES_UNTIL)
+        reasons = {}
+        for remedy in remedies:
+            config = remedy.apply(self.start)
+            needed = self.bench.seconds_for(self.split, at_rates(config, seeds[0]))
+            needed += self.bench.seconds_for(self.split, [config.changed(seed=seed) for seed in seeds[1:]])
+            if needed <= left:
+                left -= needed
+            else:
+                reasons[remedy.name] = f"it would take about {needed:.0f} s"
+        return reasons
+
+    def _tell_remedy(self, outcome: Outcome) -> None:
+        self.tell.say(
+            f"{outcome.verdict:<9} {outcome.remedy.name}: loss lower by {words.interval(outcome.gain)}, "
+            f"learning rate x {outcome.rate_factor:g}"
+        )
+
+    def _search(self, remedies: Experiment, around: Candidate) -> Study:
+        """Coarse to fine around what was accepted; trial 0 is the start, judged with its own normalisation."""
+        centre = around.config.changed(seed=self.seed)
+        space = default_space(centre, around.split)
+
+        def judged(configs: Sequence[Config]) -> list[Score]:
+            splits = [self.split if config == self.start else around.split for config in configs]
+            return judge_all([Candidate(c, s) for c, s in zip(configs, splits, strict=True)], self.bench.judge)
+
+        most = max(relative_cost(self.start, self.split) * _COSTLIEST, relative_cost(centre, around.split))
+        ended = [self.clock.spent]
+
+        def told(trials: Sequence[Trial], zoom: Zoom | None) -> None:
+            ended.append(self.clock.spent)
+            best = min(trials, key=lambda trial: criterion(trial.score, self.metric))
+            where = f"zoomed: {zoom.reason}" if zoom else "coarse: the whole space"
+            self.tell.say(
+                f"generation {trials[0].generation + 1}, {len(trials)} configs ({where}); its best: "
+                f"{words.changes(best.config, self.start)}, error "
+                f"{words.error(error_in_unit(best.score.error, self.split), self.split.task)}"
+            )
+
+        accepted = [o.candidate.config for o in remedies.accepted if o.candidate.split is around.split]
+        first = dict.fromkeys([centre, *(config.changed(seed=self.seed) for config in accepted)])
+        return search(
+            self.start,
+            centre,
+            space,
+            judged,
+            metric=self.metric,
+            trials=self.trials or (TRIALS if self.clock.limit is None else _UNLIMITED),
+            generation_size=self.folder.plan("generation_size", lambda: self._generation_size(centre, around.split)),
+            seed=self.seed,
+            storage=self.folder.path / "study.log",
+            first=[config for config in first if config != self.start],
+            allowed=lambda config: relative_cost(config, around.split) <= most,
+            enough=lambda: self.clock.left_until(_SEARCH_UNTIL) < _PATIENCE * (ended[-1] - ended[-2]),
+            tell=told,
+        )
+
+    def _generation_size(self, centre: Config, rows: Split) -> int:
+        """A third of the trials, or what a quarter of the time allows; a generation is never interrupted."""
+        if self.clock.limit is None:
+            return max(8, (self.trials or TRIALS) // 3)
+        several = [centre.changed(learning_rate=centre.rate * (1 + i / 100)) for i in range(16)]
+        each = _LARGER * self.bench.seconds_for(rows, several) / len(several)
+        size = int(np.clip(self.clock.left_until(_SEARCH_UNTIL) / 4 / each, 8, 64))
+        return size if self.trials is None else min(size, max(8, self.trials // 4))
+
+    def _choose(self, study: Study, around: Candidate) -> tuple[Finalist, list[Finalist]]:
+        """The start, what the remedies gave, and the best of the search, with seeds that none of them has seen."""
+        seeds = [(self.seed + 101 + i) % (1 << 31) for i in range(_FINAL_SEEDS)]
+        finalists = [("yours" if self.own else "default", Candidate(self.start, self.split))]
+        if around.config != self.start:
+            finalists.append(("remedies", around))
+        for trial in [trial for trial in study.ranked if trial.number > 0][:_TOP]:
+            config = fixed_epochs(trial.config, trial.score.best_epoch)
+            replicas = [config.changed(seed=seed) for seed in seeds]
+            if len(finalists) > 2 and self.bench.seconds_for(around.split, replicas) > self.clock.left_until(
+                _CHOICE_UNTIL
+            ):
+                break
+            finalists.append((f"trial {trial.number}", Candidate(config, around.split)))
+        chosen, judged = choose(finalists, self.bench.judge, seeds, self.metric)
+        for finalist in judged:
+            error = held_out_error(finalist.scores, self.split)
+            self.tell.say(
+                f"{'chosen: ' if finalist is chosen else ''}{finalist.name}: error on {self._rows} "
+                f"{words.error_interval(error, self.split.task)}, loss lower by {words.interval(finalist.gain)} "
+                f"({finalist.verdict})"
+            )
+        return chosen, judged
+
+    def _bias_variance(self, scores: Sequence[Score], rows: Split) -> BiasVariance | None:
+        """Bias and variance, None where every network diverged."""
+        if all(score.status == "diverged" for score in scores):
+            return None
+        return bias_variance(scores, rows, self.optimal_error)
+
+    def _overfit(self, proof: Proof) -> list[Finding]:
+        """A finding when the test error is above the dev error by more than the tolerance, beyond the interval."""
+        return [] if proof.overfit is None else overfit(proof.overfit, self.split)
+
+    def _finish(self, story: Story) -> Improvement:
+        """Write model, summary and report; then what only an unfinished run needs goes."""
+        model = model_of(story.proof.run, story.chosen.candidate.split)
+        content = summary(story)
+        save(model, self.folder.path)
+        write_curves(story, self.folder.path / "curves")
+        write_report(story, self.folder.path / "report.html")
+        self.folder.write_json("summary.json", content)
+        self.folder.tidy()
+        for line in conclusion(story):
+            self.tell.say(line)
+        return Improvement(self.folder.path, content, model)
+
+
+def _check_budget(seconds: float | None, trials: int | None) -> None:
+    if seconds is not None and not seconds > 0:
+        raise BadSpace(f"--seconds must be above 0, got {seconds}. Leave it out for a budget of {TRIALS} trials.")
+    if trials is not None and trials < 1:
+        raise BadSpace(f"--trials must be at least 1, got {trials}. Leave it out for {TRIALS}.")
+
+
+def _named(part: Any) -> Any:
+    """A dev or test set as run.json names it."""
+    if isinstance(part, (str, Path)):
+        return str(Path(part).absolute())
+    return part if part is None or isinstance(part, (int, float)) else "given in Python"
+
+
+def _reopened(folder: RunFolder) -> Improvement:
+    """A finished run, as it was left."""
+    assert folder.finished is not None
+    return Improvement(folder.path, folder.finished, load(folder.path))

@@ -1,0 +1,263 @@
+"""The report's pictures: numbers in, one SVG (as text) out.
+
+Colours: blue for training, orange for rows that were held out, grey for what it is compared with. No picture says
+anything by colour alone.
+"""
+
+import io
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from caviar.arrays import Numbers
+from caviar.data.task import Task
+from caviar.diagnosis.bias_variance import BiasVariance
+from caviar.diagnosis.intervals import Estimate
+from caviar.training.metrics import MetricName
+from caviar.tuning.search import Study, criterion
+from caviar.tuning.space import Choice, LogUniform, OneMinusLogUniform
+
+TRAIN, HELD_OUT, GREY, GOOD = "#2b6cb0", "#dd6b20", "#8a94a6", "#2f855a"
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "caviar",
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """The context in which pictures are made."""
+    return mpl.rc_context(_STYLE)
+
+
+def learning_curves(curves: Sequence[tuple[str, dict[str, Numbers], int]], loss_name: str) -> str:
+    """Train and held-out loss per epoch, one panel per network.
+
+    Args:
+        curves: (title, history, epoch whose weights were kept).
+        loss_name: of the vertical axis.
+    """
+    figure, panels = _panels(len(curves), width=4.6, height=2.9)
+    for axes, (title, history, best) in zip(panels, curves, strict=True):
+        epochs = np.arange(1, len(history["train_loss"]) + 1)
+        axes.plot(epochs, history["train_loss"], color=TRAIN, label="training rows")
+        axes.plot(epochs, history["dev_loss"], color=HELD_OUT, linestyle="--", label="held-out rows")
+        axes.axvline(best, color=GREY, linewidth=0.8, linestyle=":", label=f"kept: epoch {best}")
+        if min(np.nanmin(history["train_loss"]), np.nanmin(history["dev_loss"])) > 0:
+            axes.set_yscale("log")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(loss_name)
+        axes.set_title(title)
+        axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def bias_and_variance(parts: Sequence[tuple[str, BiasVariance]]) -> str:
+    """Errors against the optimal one, before and after, with 95 % intervals."""
+    figure, (axes,) = _panels(1, width=7.2, height=0.9 + 0.8 * len(parts))
+    for row, (name, result) in enumerate(reversed(parts)):
+        for offset, label, estimate, color in (
+            (0.18, "training rows", result.train, TRAIN),
+            (-0.18, "held-out rows", result.dev, HELD_OUT),
+        ):
+            axes.barh(
+                row + offset,
+                100 * estimate.value,
+                height=0.32,
+                color=color,
+                label=label if row == 0 else None,
+            )
+            _whisker(axes, row + offset, estimate, 100)
+        axes.text(-0.01, row, name, ha="right", va="center", transform=axes.get_yaxis_transform())
+    optimal = parts[0][1].optimal
+    axes.axvline(100 * optimal, color=GREY, linewidth=1, linestyle="--")
+    axes.axvspan(
+        100 * optimal,
+        100 * (optimal + parts[0][1].tolerance),
+        color=GREY,
+        alpha=0.15,
+        linewidth=0,
+        label="tolerance above the optimal error",
+    )
+    axes.set_yticks([])
+    axes.set_xlabel("error, %")
+    axes.set_xlim(left=0)
+    axes.legend(
+        frameon=False,
+        fontsize=8,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.28 / (0.4 + 0.35 * len(parts))),
+        ncols=3,
+    )
+    return _svg(figure)
+
+
+def errors(rows: Sequence[tuple[str, Estimate, bool]], task: Task, unit: str) -> str:
+    """Final errors side by side with 95 % intervals.
+
+    Args:
+        rows: (name, error, whether it is the chosen network).
+        task: decides between percent and the target's unit.
+        unit: name of the target.
+    """
+    scale = 100 if task == "classification" else 1
+    figure, (axes,) = _panels(1, width=7.2, height=0.7 + 0.36 * len(rows))
+    for place, (name, estimate, chosen) in enumerate(reversed(rows)):
+        axes.barh(place, scale * estimate.value, height=0.6, color=GOOD if chosen else GREY)
+        _whisker(axes, place, estimate, scale)
+        axes.text(
+            -0.01,
+            place,
+            name,
+            ha="right",
+            va="center",
+            transform=axes.get_yaxis_transform(),
+            weight="bold" if chosen else "normal",
+        )
+    axes.set_yticks([])
+    axes.set_xlim(left=0)
+    axes.set_xlabel("error, %" if task == "classification" else f"RMSE of {_text(unit)}")
+    return _svg(figure)
+
+
+def gains(rows: Sequence[tuple[str, Estimate, str]]) -> str:
+    """Gains of remedies with 95 % intervals around the line of no gain.
+
+    Args:
+        rows: (name, gain in loss, verdict).
+    """
+    figure, (axes,) = _panels(1, width=7.2, height=0.7 + 0.28 * len(rows))
+    colors = {"accepted": GOOD, "undecided": GREY, "rejected": HELD_OUT}
+    marks = {"accepted": "o", "undecided": "D", "rejected": "x"}
+    for place, (name, gain, verdict) in enumerate(reversed(rows)):
+        axes.plot([gain.low, gain.high], [place, place], color=colors[verdict], linewidth=1.6)
+        axes.plot(gain.value, place, marks[verdict], color=colors[verdict], markersize=5)
+        axes.text(
+            -0.01,
+            place,
+            f"{name}  ({verdict})",
+            ha="right",
+            va="center",
+            transform=axes.get_yaxis_transform(),
+        )
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks([])
+    values = [v for _, g, _ in rows for v in (g.low, g.high)]
+    if max(map(abs, values)) > 20 * max(1e-12, float(np.median(np.abs(values)))):
+        axes.set_xscale("symlog", linthresh=max(1e-6, float(np.median(np.abs(values)))))
+    axes.set_xlabel("held-out loss of the baseline minus loss with the remedy (right of the line: better)")
+    return _svg(figure)
+
+
+def search(study: Study, metric: MetricName, label: str) -> str:
+    """Every searched setting against what was reached, each on its own scale."""
+    names = list(study.space)
+    figure, panels = _panels(len(names), width=2.9, height=2.2, columns=3)
+    reached = np.array([criterion(trial.score, metric) for trial in study.trials])
+    shown = np.clip(reached, None, np.quantile(reached, 0.9))
+    generations = np.array([trial.generation for trial in study.trials])
+    best = int(np.argmin(reached))
+    for axes, name in zip(panels, names, strict=True):
+        dimension = study.space[name]
+        values = [trial.values[name] for trial in study.trials]
+        if isinstance(dimension, Choice):
+            places = {option: place for place, option in enumerate(dict.fromkeys([*dimension.options, *values]))}
+            x = np.array([places[value] for value in values], float)
+            x += np.random.Generator(np.random.Philox(key=0)).uniform(-0.18, 0.18, len(x))
+            axes.set_xticks(list(places.values()), [str(option) for option in places], fontsize=8)
+        elif isinstance(dimension, OneMinusLogUniform):
+            x = 1 - np.array(values, float)
+            axes.set_xscale("log")
+            axes.invert_xaxis()
+        else:
+            x = np.array(values, float)
+            if isinstance(dimension, LogUniform) or getattr(dimension, "log", False):
+                axes.set_xscale("log")
+        axes.scatter(x, shown, c=generations, cmap="viridis", s=14, alpha=0.85, linewidths=0)
+        axes.plot(x[0], shown[0], "s", color="black", markersize=6, fillstyle="none")
+        axes.plot(x[best], shown[best], "*", color="#c53030", markersize=10)
+        axes.set_title(f"1 - {name}" if isinstance(dimension, OneMinusLogUniform) else name)
+        axes.set_ylabel(label, fontsize=8)
+    return _svg(figure)
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str]) -> str:
+    """Confusion matrix, rows the true class, shares of each row."""
+    classes = [_text(name) for name in classes]
+    n = len(classes)
+    side = min(9.0, max(3.2, 1.2 + 0.34 * n))
+    figure = Figure(figsize=(side, side * 0.92), layout="constrained")
+    axes = figure.add_subplot()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if n <= 30:
+        for i in range(n):
+            for j in range(n):
+                if counts[i, j]:
+                    axes.text(
+                        j,
+                        i,
+                        str(counts[i, j]),
+                        ha="center",
+                        va="center",
+                        fontsize=8 if n <= 15 else 5,
+                        color="white" if shares[i, j] > 0.5 else "black",
+                    )
+        axes.set_xticks(range(n), classes, rotation=90 if max(map(len, classes)) > 3 else 0, fontsize=8)
+        axes.set_yticks(range(n), classes, fontsize=8)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    return _svg(figure)
+
+
+def residuals(y: Numbers, predicted: Numbers, name: str) -> str:
+    """Predicted against true values, and the residuals' distribution; a sample of at most 3,000 rows."""
+    figure, (left, right) = _panels(2, width=4.4, height=3.2)
+    some = np.random.Generator(np.random.Philox(key=0)).permutation(len(y))[:3000]
+    left.scatter(y[some], predicted[some], s=6, alpha=0.35, linewidths=0, color=TRAIN, rasterized=True)
+    ends = [float(min(y.min(), predicted.min())), float(max(y.max(), predicted.max()))]
+    left.plot(ends, ends, color="black", linewidth=0.8)
+    left.set_xlabel(f"true {_text(name)}")
+    left.set_ylabel(f"predicted {_text(name)}")
+    right.hist(predicted - y, bins=60, color=TRAIN)
+    right.axvline(0, color="black", linewidth=0.8)
+    right.set_xlabel(f"predicted - true {_text(name)}")
+    right.set_ylabel("rows")
+    return _svg(figure)
+
+
+def _panels(n: int, *, width: float, height: float, columns: int = 2) -> tuple[Figure, list[Axes]]:
+    columns = min(n, columns)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[:n]:
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in grid[n:]:
+        axes.set_axis_off()
+    return figure, list(grid[:n])
+
+
+def _whisker(axes: Axes, place: float, estimate: Estimate, scale: float) -> None:
+    if np.isfinite(estimate.low):
+        axes.plot([scale * estimate.low, scale * estimate.high], [place, place], color="black", linewidth=1)
+
+
+def _text(words: object) -> str:
+    """Words from data, in which no mathematics is meant."""
+    return str(words).replace("$", r"\$")
+
+
+def _svg(figure: Figure) -> str:
+    """The figure as an <svg> element, the same bytes for the same figure."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=150)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

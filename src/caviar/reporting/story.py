@@ -1,0 +1,158 @@
+"""Everything an improvement found, in one value: what the summary and the report are made of."""
+
+import dataclasses
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from caviar.data.split import Split
+from caviar.data.table import Table
+from caviar.diagnosis.bias_variance import BiasVariance
+from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.intervals import Estimate, mean, share
+from caviar.network.config import Config
+from caviar.remedies.experiment import Experiment, Outcome
+from caviar.training.metrics import MetricName
+from caviar.training.scores import Score
+from caviar.tuning.baselines import Baseline
+from caviar.tuning.choose import Finalist
+from caviar.tuning.proof import Proof
+from caviar.tuning.search import Study
+
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Story:
+    """What happened, from the table to the test set.
+
+    Attributes:
+        table: as it was read.
+        split: train, dev and the opened test set.
+        metric: what was optimised.
+        start: the config that was to be improved.
+        own: whether a person gave it.
+        baselines: constant, linear, default, and yours.
+        before: bias and variance of the start.
+        after: bias and variance of the chosen config.
+        findings: what limited the start, and what came to light later.
+        experiment: the remedies.
+        combination: the accepted ones together, None when there was nothing to combine.
+        not_tried: names of remedies that were left out, each with the reason.
+        study: the search.
+        finalists: the last comparison.
+        chosen: its result.
+        proof: what the test set says.
+        networks: networks that were trained.
+        seconds: how long it took.
+        seconds_given: the limit, or None.
+        seed: of everything random.
+    """
+
+    table: Table
+    split: Split
+    metric: MetricName
+    start: Config
+    own: bool
+    baselines: tuple[Baseline, ...]
+    before: BiasVariance | None
+    after: BiasVariance | None
+    findings: tuple[Finding, ...]
+    experiment: Experiment
+    combination: Outcome | None
+    not_tried: dict[str, str]
+    study: Study
+    finalists: tuple[Finalist, ...]
+    chosen: Finalist
+    proof: Proof
+    networks: int
+    seconds: float
+    seconds_given: float | None
+    seed: int
+
+    @property
+    def improved(self) -> bool:
+        """Whether a config was shown to be better than the one that was to be improved."""
+        return self.chosen is not self.finalists[0]
+
+    @property
+    def final_config(self) -> Config:
+        """The chosen config, as a person would write it into a file."""
+        return self.chosen.candidate.config
+
+
+def held_out_error(scores: tuple[Score, ...], split: Split) -> Estimate:
+    """The error of one config on held-out rows over its seeds: share misclassified, or RMSE in the target's unit."""
+    errors = np.stack([score.error for score in scores])
+    if split.task == "classification":
+        return share(list(errors.mean(axis=1)), errors.shape[1])
+    squared = mean(errors)
+    low, value, high = (np.sqrt(max(0.0, e)) * split.target.std for e in (squared.low, squared.value, squared.high))
+    return Estimate(float(value), float(low), float(high), squared.rows)
+
+
+def versions() -> dict[str, str]:
+    """Versions that decide the result."""
+    names = ("caviar", "jax", "jaxlib", "numpy", "optax", "optuna", "polars", "scikit-learn")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def summary(story: Story) -> dict[str, Any]:
+    """The content of `summary.json`; see docs for every key."""
+    split, test = story.split, bool(story.split.n_test)
+    chosen = story.proof.tested["chosen"]
+    baselines = []
+    for baseline in story.baselines:
+        tested = story.proof.tested[baseline.name]
+        baselines.append(
+            {
+                "name": baseline.name,
+                "dev_error": held_out_error(baseline.scores, split).to_json(),
+                "test_error": tested.error.to_json() if test else None,
+                "gain": tested.gain.to_json(),
+            }
+        )
+    train_errors = [score.train_error for score in story.chosen.scores]
+    return {
+        "format": FORMAT,
+        "task": split.task,
+        "metric": story.metric,
+        "rows": story.table.rows,
+        "split": {"train": split.n_train, "dev": split.n_dev, "test": split.n_test},
+        "judged": "out of fold" if story.chosen.scores[0].networks > 1 else "dev",
+        "baselines": baselines,
+        "improved": story.improved,
+        "best": {
+            "config": story.final_config.to_json(),
+            "scale": story.chosen.candidate.split.scale,
+            "refitted": story.proof.refitted,
+            "train_error": _over_seeds(train_errors, split).to_json(),
+            "dev_error": held_out_error(story.chosen.scores, split).to_json(),
+            "test_error": chosen.error.to_json() if test else None,
+            "scores": {name: estimate.to_json() for name, estimate in chosen.scores.items()},
+        },
+        "findings": [finding.to_json() for finding in story.findings],
+        "remedies": [
+            {
+                "name": o.remedy.name,
+                "gain": o.gain.to_json(),
+                "error_gain": o.error_gain.to_json(),
+                "verdict": o.verdict,
+            }
+            for o in (*story.experiment.outcomes, *([story.combination] if story.combination else []))
+        ],
+        "trials": len(story.study.trials),
+        "networks_trained": story.networks,
+        "seconds": round(story.seconds, 1),
+        "seed": story.seed,
+        "versions": versions(),
+    }
+
+
+def _over_seeds(errors: list[float], split: Split) -> Estimate:
+    """A training error over seeds, without the rows' noise for a regression."""
+    if split.task == "classification":
+        return share(errors, split.n_train)
+    return Estimate(float(np.mean(errors)), float("nan"), float("nan"), split.n_train)

@@ -1,0 +1,117 @@
+"""What a person sees while caviar works: stages, sentences and a bar with the time left, on stderr.
+
+Plain lines when stderr is no terminal, so that a log can be read; nothing at all with `Silent`.
+"""
+
+import sys
+import time
+from typing import Protocol, Self, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from caviar.reporting.words import duration
+
+
+class Listener(Protocol):
+    """Who is told how the work goes."""
+
+    def stage(self, title: str) -> None:
+        """A new part of the work begins."""
+
+    def say(self, text: str) -> None:
+        """One sentence or finding."""
+
+    def progress(self, text: str, share: float) -> None:
+        """A share in [0, 1] of what is under way is done."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def stage(self, title: str) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def progress(self, text: str, share: float) -> None:
+        """Nothing."""
+
+
+class PlainLines:
+    """One line per event, for logs and pipes; progress at every quarter."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._began = time.monotonic()
+        self._quarter = 0
+
+    def stage(self, title: str) -> None:
+        """A heading with the time since the start."""
+        self._quarter = 0
+        self._write(f"== {title}")
+
+    def say(self, text: str) -> None:
+        """One line with the time since the start."""
+        self._write(f"   {text}")
+
+    def progress(self, text: str, share: float) -> None:
+        """A line when another quarter is done."""
+        quarter = int(share * 4)
+        if quarter < self._quarter:
+            self._quarter = 0
+        if quarter > self._quarter:
+            self._quarter = quarter
+            self._write(f"   {text}: {quarter * 25} %")
+
+    def _write(self, text: str) -> None:
+        print(f"{duration(time.monotonic() - self._began)} {text}", file=self._stream, flush=True)
+
+
+class Terminal:
+    """Rich text with a bar that shows the time left; use as a context."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._began = time.monotonic()
+        self._bar = Progress(
+            TextColumn("      {task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=1.0, visible=False)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def stage(self, title: str) -> None:
+        """A bold heading with the time since the start."""
+        self._bar.update(self._task, visible=False)
+        self._write(f"[bold]{_plain(title)}[/bold]")
+
+    def say(self, text: str) -> None:
+        """One line."""
+        self._write(f"  {_plain(text)}")
+
+    def progress(self, text: str, share: float) -> None:
+        """Move the bar; a share smaller than the last begins a new bar."""
+        task = self._bar.tasks[0]
+        if share < task.completed or not task.visible:
+            self._bar.reset(self._task, total=1.0)
+        self._bar.update(self._task, description=text, completed=share, visible=share < 1)
+
+    def _write(self, text: str) -> None:
+        self._console.print(f"[dim]{duration(time.monotonic() - self._began)}[/dim] {text}", soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """Text from data, with nothing in it read as markup."""
+    return text.replace("[", "\\[")
