@@ -17,20 +17,90 @@ if TYPE_CHECKING:
     from caviar.data.split import Split as Split
     from caviar.data.split import split as split
     from caviar.data.table import Table as Table
+    from caviar.diagnosis.diagnose import diagnose as diagnose
+    from caviar.diagnosis.finding import Finding as Finding
     from caviar.errors import CaviarError as CaviarError
+    from caviar.improvement import Improvement as Improvement
+    from caviar.improvement import improve as improve
+    from caviar.network.config import Config as Config
+    from caviar.remedies.remedy import Remedy as Remedy
+    from caviar.remedies.rules import prescribe as prescribe
+    from caviar.training.averages import ewa as ewa
+    from caviar.training.population import train as train
+    from caviar.training.record import Run as Run
+    from caviar.training.saved import Model as Model
+    from caviar.training.saved import load as load
+    from caviar.training.saved import predict as predict
+    from caviar.training.saved import save as save
+    from caviar.tuning.search import Study as Study
+    from caviar.tuning.search import tune as tune
+    from caviar.tuning.space import Choice as Choice
+    from caviar.tuning.space import Integer as Integer
+    from caviar.tuning.space import LogUniform as LogUniform
+    from caviar.tuning.space import OneMinusLogUniform as OneMinusLogUniform
+    from caviar.tuning.space import Space as Space
+    from caviar.tuning.space import Uniform as Uniform
+
+__all__ = [
+    "CaviarError",
+    "Choice",
+    "Config",
+    "Finding",
+    "Improvement",
+    "Integer",
+    "LogUniform",
+    "Model",
+    "OneMinusLogUniform",
+    "Remedy",
+    "Run",
+    "Space",
+    "Split",
+    "Study",
+    "Table",
+    "Uniform",
+    "diagnose",
+    "ewa",
+    "improve",
+    "load",
+    "predict",
+    "prescribe",
+    "read",
+    "save",
+    "split",
+    "train",
+    "tune",
+]
+__version__ = "0.1.0"
 
 _HOME = {
     "CaviarError": "caviar.errors",
+    "Choice": "caviar.tuning.space",
+    "Config": "caviar.network.config",
+    "Finding": "caviar.diagnosis.finding",
+    "Improvement": "caviar.improvement",
+    "Integer": "caviar.tuning.space",
+    "LogUniform": "caviar.tuning.space",
+    "Model": "caviar.training.saved",
+    "OneMinusLogUniform": "caviar.tuning.space",
+    "Remedy": "caviar.remedies.remedy",
+    "Run": "caviar.training.record",
+    "Space": "caviar.tuning.space",
     "Split": "caviar.data.split",
+    "Study": "caviar.tuning.search",
     "Table": "caviar.data.table",
+    "Uniform": "caviar.tuning.space",
+    "diagnose": "caviar.diagnosis.diagnose",
+    "ewa": "caviar.training.averages",
+    "improve": "caviar.improvement",
+    "load": "caviar.training.saved",
+    "predict": "caviar.training.saved",
+    "prescribe": "caviar.remedies.rules",
     "read": "caviar.data.read",
+    "save": "caviar.training.saved",
     "split": "caviar.data.split",
+    "train": "caviar.training.population",
+    "tune": "caviar.tuning.search",
 }
-
-__all__ = [  # noqa: PLE0604  (strings, all of them)
-    *_HOME
-]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ from caviar.diagnosis.intervals import paired_gain
 from caviar.errors import BadSpace
 from caviar.network.config import Config
 from caviar.remedies.combine import combined
-from caviar.remedies.experiment import Candidate, Experiment, Outcome, at_rates, experiment, judge_all
+from caviar.remedies.experiment import Candidate, Experiment, Outcome, at_rates, experiment, judge_all, rounds
 from caviar.remedies.remedy import Remedy
 from caviar.remedies.rules import prescribe
 from caviar.reporting import words
@@ -37,7 +37,7 @@ from caviar.reporting.terminal import Listener, Silent
 from caviar.training.checkpoint import ScoreFiles
 from caviar.training.metrics import MetricName, metric_for, task_of
 from caviar.training.plan import epochs_planned, program_for, relative_cost
-from caviar.training.saved import Model, load, model_of, save
+from caviar.training.saved import Model, load, save
 from caviar.training.scores import Score, error_in_unit, row_plan
 from caviar.training.workbench import Workbench
 from caviar.tuning.baselines import Baseline, train_baselines
@@ -55,14 +55,14 @@ _BASELINE_SEEDS = 5
 _COMPARING_SEEDS = 3
 _FINAL_SEEDS = 3
 _TOP = 3
-_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.75, 0.9
+_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.95
 """Shares of the seconds given, by which remedies, search and last comparison should be done."""
 
 _UNLIMITED = 1_000_000
 _COSTLIEST = 5.0
 """How much more than the start a config of the search may cost."""
 
-_LARGER = 2.0
+_LARGER = 3.0
 """How much longer the configs of a search take than the one around which it searches."""
 
 _PATIENCE = 0.8
@@ -177,6 +177,9 @@ def improve(
         )
         try:
             return loop.run()
+        except KeyboardInterrupt:
+            tell.say(f"Interrupted. To go on where it was: caviar improve --resume {folder.path}")
+            raise
         finally:
             folder.spent(loop.clock.spent)
 
@@ -256,7 +259,15 @@ class _Loop:
         self.tell.stage("Proof")
         best_epoch = round(float(np.median([score.best_epoch for score in chosen.scores])))
         refit = self.refit and self.split.rows < REFIT_BELOW
-        proof = prove(chosen.candidate, baselines, self.bench, best_epoch=best_epoch, split=self.split, refit=refit)
+        proof = prove(
+            chosen.candidate,
+            baselines,
+            self.bench,
+            best_epoch=best_epoch,
+            split=self.split,
+            refit=refit,
+            seeds=self._final_seeds,
+        )
         findings += self._overfit(proof)
         story = Story(
             table=self.table,
@@ -326,16 +337,20 @@ class _Loop:
 
     def _too_long(self, remedies: Sequence[Remedy], seeds: Sequence[int]) -> dict[str, str]:
         """The remedies for which there is no time, by name, with the reason; the others come in their order."""
+
+        def seconds(together: Sequence[Remedy]) -> float:
+            configs = [remedy.apply(self.start) for remedy in together]
+            several = [option for config in configs for option in at_rates(config, seeds[0])]
+            several += [config.changed(seed=seed) for config in configs for seed in seeds[1:]]
+            return self.bench.seconds_for(self.split, several)
+
         left = self.clock.left_until(_REMEDIES_UNTIL)
         reasons = {}
-        for remedy in remedies:
-            config = remedy.apply(self.start)
-            needed = self.bench.seconds_for(self.split, at_rates(config, seeds[0]))
-            needed += self.bench.seconds_for(self.split, [config.changed(seed=seed) for seed in seeds[1:]])
-            if needed <= left:
-                left -= needed
-            else:
-                reasons[remedy.name] = f"it would take about {needed:.0f} s"
+        for together in rounds(Candidate(self.start, self.split), remedies):
+            while together and seconds(together) > left:
+                last = together.pop()
+                reasons[last.name] = f"it would take about {seconds([*together, last]) - seconds(together):.0f} s"
+            left -= seconds(together)
         return reasons
 
     def _tell_remedy(self, outcome: Outcome) -> None:
@@ -387,15 +402,20 @@ class _Loop:
     def _generation_size(self, centre: Config, rows: Split) -> int:
         """A third of the trials, or what a quarter of the time allows; a generation is never interrupted."""
         if self.clock.limit is None:
-            return max(8, (self.trials or TRIALS) // 3)
+            return max(8, -(-(self.trials or TRIALS) // 3))
         several = [centre.changed(learning_rate=centre.rate * (1 + i / 100)) for i in range(16)]
         each = _LARGER * self.bench.seconds_for(rows, several) / len(several)
         size = int(np.clip(self.clock.left_until(_SEARCH_UNTIL) / 4 / each, 8, 64))
         return size if self.trials is None else min(size, max(8, self.trials // 4))
 
+    @property
+    def _final_seeds(self) -> list[int]:
+        """Seeds that neither remedies nor search have used."""
+        return [(self.seed + 101 + i) % (1 << 31) for i in range(_FINAL_SEEDS)]
+
     def _choose(self, study: Study, around: Candidate) -> tuple[Finalist, list[Finalist]]:
         """The start, what the remedies gave, and the best of the search, with seeds that none of them has seen."""
-        seeds = [(self.seed + 101 + i) % (1 << 31) for i in range(_FINAL_SEEDS)]
+        seeds = self._final_seeds
         finalists = [("yours" if self.own else "default", Candidate(self.start, self.split))]
         if around.config != self.start:
             finalists.append(("remedies", around))
@@ -407,13 +427,16 @@ class _Loop:
             ):
                 break
             finalists.append((f"trial {trial.number}", Candidate(config, around.split)))
-        chosen, judged = choose(finalists, self.bench.judge, seeds, self.metric)
+        with self.bench.keeping():
+            chosen, judged = choose(finalists, self.bench.judge, seeds, self.metric)
         for finalist in judged:
             error = held_out_error(finalist.scores, self.split)
+            against = "the one to beat"
+            if finalist is not judged[0]:
+                against = f"loss lower by {words.interval(finalist.gain)} ({finalist.verdict})"
             self.tell.say(
                 f"{'chosen: ' if finalist is chosen else ''}{finalist.name}: error on {self._rows} "
-                f"{words.error_interval(error, self.split.task)}, loss lower by {words.interval(finalist.gain)} "
-                f"({finalist.verdict})"
+                f"{words.error_interval(error, self.split.task)}, {against}"
             )
         return chosen, judged
 
@@ -429,7 +452,7 @@ class _Loop:
 
     def _finish(self, story: Story) -> Improvement:
         """Write model, summary and report; then what only an unfinished run needs goes."""
-        model = model_of(story.proof.run, story.chosen.candidate.split)
+        model = Model.of(story.proof.run, story.chosen.candidate.split)
         content = summary(story)
         save(model, self.folder.path)
         write_curves(story, self.folder.path / "curves")

@@ -39,7 +39,11 @@ class Bench(Protocol):
         ...
 
     def glance(self, split: Split, configs: Sequence[Config]) -> list[Score]:
-        """On dev rows: enough to pick a rate."""
+        """On dev rows, or on two of the folds: enough to pick a rate."""
+        ...
+
+    def fits(self, split: Split, configs: Sequence[Config]) -> bool:
+        """Whether judging these configs of one seed takes no longer than judging one of them."""
         ...
 
 
@@ -114,13 +118,8 @@ def experiment(
         The baseline's scores and one Outcome per remedy, in the order in which they were tried.
     """
     (chosen, _, before), *_ = _at_best_rates([baseline], bench, seeds)
-    rounds: dict[tuple[bool, Program], list[Remedy]] = {}
-    own_program = program_for(baseline.config, baseline.split)
-    for remedy in remedies:
-        program = program_for(remedy.apply(baseline.config), baseline.split)
-        rounds.setdefault((program != own_program, program), []).append(remedy)
     outcomes = []
-    for _, together in sorted(rounds.items(), key=lambda item: item[0][0]):
+    for together in rounds(baseline, remedies):
         treated = _at_best_rates([_treated(baseline, remedy) for remedy in together], bench, seeds)
         for remedy, (candidate, factor, after) in zip(together, treated, strict=True):
             gain, error_gain, verdict = compare(before, after, len(remedies))
@@ -130,11 +129,26 @@ def experiment(
     return Experiment(chosen, before, tuple(outcomes))
 
 
+def rounds(baseline: Candidate, remedies: Sequence[Remedy]) -> list[list[Remedy]]:
+    """The remedies that are tried at the same time: one compiled program each, that of the baseline first."""
+    own = program_for(baseline.config, baseline.split)
+    alike: dict[Program, list[Remedy]] = {own: []}
+    for remedy in remedies:
+        alike.setdefault(program_for(remedy.apply(baseline.config), baseline.split), []).append(remedy)
+    return [together for together in alike.values() if together]
+
+
 def _at_best_rates(
     candidates: Sequence[Candidate], bench: Bench, seeds: Sequence[int]
 ) -> list[tuple[Candidate, float, tuple[Score, ...]]]:
     """Each candidate at the rate that one seed picks, that rate's factor, and the scores with the other seeds."""
     options = [[Candidate(config, c.split) for config in at_rates(c.config, seeds[0])] for c in candidates]
+    # Where a device trains all rates of one seed at a time, every seed is trained with every rate at once: the lists
+    # below then find their scores.
+    free = [three for three in options if bench.fits(three[0].split, [option.config for option in three])]
+    judge_all(
+        [Candidate(o.config.changed(seed=s), o.split) for three in free for o in three for s in seeds], bench.judge
+    )
     glances = iter(judge_all([option for three in options for option in three], bench.glance))
     best = [min(range(len(three)), key=[next(glances).loss.mean() for _ in three].__getitem__) for three in options]
     chosen = [three[k] for three, k in zip(options, best, strict=True)]

@@ -45,15 +45,15 @@ def beaten(story: Story, name: str) -> str:
     """Whether the chosen network is better than a baseline on the test rows, in words."""
     gain = story.proof.tested[name].gain
     unit = (
-        gain_words(gain.value, story.split),
-        gain_words(gain.low, story.split),
+        *(f"{100 * figure:.2f}" for figure in (gain.value, gain.low)),
         gain_words(gain.high, story.split),
     )
+    over = f"over {story.proof.seeds} seeds the chosen network is"
     if gain.low > 0:
-        return f"the chosen network is better by {unit[0]} ({unit[1]} to {unit[2]})"
+        return f"{over} better by {unit[0]} ({unit[1]} to {unit[2]})"
     if gain.high < 0:
-        return f"the chosen network is WORSE by {unit[0].lstrip('-')}"
-    return f"no difference beyond the noise ({unit[1]} to {unit[2]})"
+        return f"{over} WORSE by {unit[0].lstrip('-')} ({unit[1]} to {unit[2]})"
+    return f"{over} not different beyond the noise ({unit[1]} to {unit[2]})"
 
 
 def gain_words(gain: float, split: Split) -> str:

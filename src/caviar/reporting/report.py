@@ -13,6 +13,7 @@ from caviar.files import write_atomically
 from caviar.reporting import conclusion, plots, words
 from caviar.reporting.story import Story, held_out_error, versions
 from caviar.training.scores import Score
+from caviar.tuning.search import LOSS_DECIDES
 
 _SHOWN_TRIALS = 10
 _LARGEST_CONFUSION = 60
@@ -267,11 +268,11 @@ def _details(story: Story) -> dict[str, Any]:
 
 
 def _criterion_name(story: Story) -> str:
-    return "held-out loss" if story.metric in ("error", "log_loss", "rmse", "r2") else story.metric.replace("_", " ")
+    return "held-out loss" if story.metric in LOSS_DECIDES else story.metric.replace("_", " ")
 
 
 def _criterion(score: Score, story: Story) -> float:
-    return float(score.loss.mean()) if _criterion_name(story) == "held-out loss" else score.value
+    return float(score.loss.mean()) if story.metric in LOSS_DECIDES else score.value
 
 
 def _error(score: Score, story: Story) -> float:

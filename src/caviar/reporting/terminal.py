@@ -39,17 +39,19 @@ class Silent:
         """Nothing."""
 
 
+_QUIET_SECONDS = 10.0
+"""A log hears of progress when it has heard nothing for so long."""
+
+
 class PlainLines:
-    """One line per event, for logs and pipes; progress at every quarter."""
+    """One line per event, for logs and pipes; progress only where nothing else is told for a while."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._began = time.monotonic()
-        self._quarter = 0
+        self._began = self._last = time.monotonic()
 
     def stage(self, title: str) -> None:
         """A heading with the time since the start."""
-        self._quarter = 0
         self._write(f"== {title}")
 
     def say(self, text: str) -> None:
@@ -57,15 +59,12 @@ class PlainLines:
         self._write(f"   {text}")
 
     def progress(self, text: str, share: float) -> None:
-        """A line when another quarter is done."""
-        quarter = int(share * 4)
-        if quarter < self._quarter:
-            self._quarter = 0
-        if quarter > self._quarter:
-            self._quarter = quarter
-            self._write(f"   {text}: {quarter * 25} %")
+        """A line when nothing was written for some seconds."""
+        if time.monotonic() - self._last >= _QUIET_SECONDS:
+            self._write(f"   {text}: {share:.0%}")
 
     def _write(self, text: str) -> None:
+        self._last = time.monotonic()
         print(f"{duration(time.monotonic() - self._began)} {text}", file=self._stream, flush=True)
 
 

@@ -31,11 +31,11 @@ def mesh() -> Mesh:
     return jax.make_mesh((len(devices),), ("networks",), axis_types=(AxisType.Auto,), devices=devices)
 
 
-def block_size(products_per_row: int) -> int:
-    """Networks in a block, by the cost of one network alone, so that a network never notices its neighbours.
+def lane_size(products_per_row: int) -> int:
+    """Networks that a device trains at a time, by the cost of one network alone, so that none notices its neighbours.
 
-    As few per device as reach full speed: places that a list does not fill are filled with copies, and weights and
-    optimiser state should stay in a core's cache. Measured on 2 cores with two hidden layers and mini-batches of 64, as
+    As few as reach full speed: places that a list does not fill are filled with copies, and weights and optimiser
+    state should stay in a core's cache. Measured on 2 cores with two hidden layers and mini-batches of 64, as
     microseconds per network and step at 1, 2, 4 and 8 networks a device: width 32: 21, 13, 10, 9; 64: 39, 25, 20, 20;
     128: 72, 58, 52, 55; 256: 202, 216, 216, 206; 512: 654, 762, 722, 765.
 
@@ -44,16 +44,19 @@ def block_size(products_per_row: int) -> int:
     """
     devices = mesh()  # before anything else of JAX: what starts it decides how many devices there are
     if devices.devices.flat[0].platform != "cpu":
-        per_device = 64
-    elif products_per_row <= 1 << 12:
-        per_device = 8
-    elif products_per_row <= 1 << 14:
-        per_device = 4
-    elif products_per_row <= 1 << 16:
-        per_device = 2
-    else:
-        per_device = 1
-    return per_device * devices.size
+        return 64
+    if products_per_row <= 1 << 12:
+        return 8
+    if products_per_row <= 1 << 14:
+        return 4
+    if products_per_row <= 1 << 16:
+        return 2
+    return 1
+
+
+def block_size(products_per_row: int) -> int:
+    """Networks that all devices together train at a time."""
+    return lane_size(products_per_row) * mesh().size
 
 
 def usable_cores() -> int:

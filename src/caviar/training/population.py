@@ -1,9 +1,10 @@
 """Populations: hundreds of differently configured networks trained as compiled programs.
 
-A *block* holds networks of one program, one seed and one dealing of the rows: a number that follows from their cost
-alone, filled up with copies. They share the order of the rows and the random numbers of dropout, so that a block draws
-them once; their hyperparameters are traced, so that none needs a program of its own. A program runs n steps with n
-traced; the host calls it again and again and looks at the results in between.
+A *lane* is what one device trains at a time: networks of one program, one seed and one dealing of the rows, a number
+that follows from their cost alone, filled up with copies. They share the order of the rows and the random numbers of
+dropout, so that a lane draws them once; their hyperparameters are traced, so that none needs a program of its own. A
+*block* is one lane per device, each with the random numbers of its own seed, in lock step. A program runs n steps with
+n traced; the host calls it again and again and looks at the results in between.
 
 Measured on 2 cores (float32, width 64, batch 64): activations as (units, batch) with weights (units, inputs)
 take half the time of (batch, units), because neither the product of the shared input nor any gradient
@@ -12,7 +13,7 @@ needs a transposed copy.
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -98,7 +99,7 @@ def train(
 
     for block, cost in zip(blocks, work, strict=True):
         tell = _Teller(callbacks, len(asked), done=len(runs), behind=behind / sum(work), part=cost / sum(work))
-        trained = tuple(zip(block.members, _train_block(block, split, asked, starts, tell), strict=True))
+        trained = tuple(_train_block(block, split, asked, starts, tell))
         runs.update(trained)
         tell(1.0, trained)
         behind += cost
@@ -147,26 +148,43 @@ def workload(split: Split, configs: Iterable[Config]) -> Workload:
     return Workload(len({block.program for block in blocks}), products)
 
 
-class _Block(NamedTuple):
-    """Networks of one program, one dealing of the rows into folds, and one seed."""
+class _Lane(NamedTuple):
+    """What one device trains: networks that share their random numbers."""
 
-    program: Program
     seed: int
     members: tuple[int, ...]
-    """Places in the list of configs; at most as many as a block holds."""
+    """Places in the list of configs; at most as many as a device holds."""
+
+
+class _Block(NamedTuple):
+    """Lanes of one program and one dealing of the rows into folds, at most one per device."""
+
+    program: Program
+    lanes: tuple[_Lane, ...]
+
+    @property
+    def members(self) -> list[int]:
+        """Places in the list of configs."""
+        return [number for lane in self.lanes for number in lane.members]
 
 
 def _blocks(configs: list[Config], split: Split) -> list[_Block]:
-    """Networks that share program, folds and seed, cut into blocks; those that train equally long side by side."""
-    alike: dict[tuple[Program, int, int], list[int]] = {}
+    """Networks that share program, folds and seed, cut into lanes; those that train equally long side by side."""
+    alike: dict[tuple[Program, int], dict[int, list[int]]] = {}
     for number, config in enumerate(configs):
         folds = config.rows[1] if isinstance(config.rows, tuple) else 0
-        alike.setdefault((program_for(config, split), folds, config.seed), []).append(number)
+        seeds = alike.setdefault((program_for(config, split), folds), {})
+        seeds.setdefault(config.seed, []).append(number)
     blocks = []
-    for (program, _, seed), members in alike.items():
-        size = devices.block_size(program.architecture.products_per_row)
-        members.sort(key=lambda number: last_epoch(configs[number], split))
-        blocks += [_Block(program, seed, tuple(members[i : i + size])) for i in range(0, len(members), size)]
+    for (program, _), seeds in alike.items():
+        size = devices.lane_size(program.architecture.products_per_row)
+        lanes = []
+        for seed, members in seeds.items():
+            members.sort(key=lambda number: last_epoch(configs[number], split))
+            lanes += [_Lane(seed, tuple(members[i : i + size])) for i in range(0, len(members), size)]
+        lanes.sort(key=lambda lane: last_epoch(configs[lane.members[-1]], split))
+        together = devices.mesh().size
+        blocks += [_Block(program, tuple(lanes[i : i + together])) for i in range(0, len(lanes), together)]
     return blocks
 
 
@@ -200,47 +218,49 @@ def _checked(configs: list[Config], weights: Sequence[Weights | None] | None, sp
 
 def _train_block(
     block: _Block, split: Split, configs: list[Config], starts: list[Weights], tell: Callable[[float], None]
-) -> list[Run]:
-    """Drive one block from its first epoch until its last network is done."""
+) -> Iterator[tuple[int, Run]]:
+    """Drive one block from its first epoch until its last network is done; its runs with their places in the list."""
     program, architecture = block.program, block.program.architecture
-    order = Order(block.seed, split.n_train if program.pool == "train" else split.rows, program.batch_size)
-    per_epoch = order.steps_per_epoch
-    most = max(1, min(_STEPS_PER_CALL, EPOCHS_PER_CALL * per_epoch, _INDEXES_PER_CALL // program.batch_size))
+    lanes = [block.lanes[d % len(block.lanes)] for d in range(devices.mesh().size)]
+    places = range(devices.lane_size(architecture.products_per_row))
+    slots = [lane.members[place % len(lane.members)] for lane in lanes for place in places]
 
-    slots = [
-        block.members[slot % len(block.members)] for slot in range(devices.block_size(architecture.products_per_row))
-    ]
+    pool = split.n_train if program.pool == "train" else split.rows
+    orders = [Order(lane.seed, pool, program.batch_size) for lane in lanes]
+    per_epoch = orders[0].steps_per_epoch
+    most = max(1, min(_STEPS_PER_CALL, EPOCHS_PER_CALL * per_epoch, _INDEXES_PER_CALL // program.batch_size))
+    total = max(last_epoch(configs[number], split) for number in slots) * per_epoch
+
     settings = packing.stacked([hyperparameters(configs[number], split) for number in slots], split.x.dtype)
     weights = packing.padded([starts[number] for number in slots], architecture, split.x.dtype)
-    total = max(last_epoch(configs[number], split) for number in block.members) * per_epoch
-
-    across, everywhere = (NamedSharding(devices.mesh(), spec) for spec in (P("networks"), P()))
+    across = NamedSharding(devices.mesh(), P("networks"))
     state = jax.device_put(packing.first_state(weights, settings, architecture), across)
     settings = jax.device_put(settings, across)
-    data = device_data(configs[block.members[0]].rows, split)
-    key = jax.device_put(jax.random.key(block.seed), everywhere)
-    run = advance(program, per_epoch)
+    data = device_data(configs[slots[0]].rows, split)
+    seeds = np.array([lane.seed for lane in lanes], np.uint32)
+    advance_block = advance(program, per_epoch)
 
     recorded: list[Measures] = []
     at, now = 0, max(1, most // 16)
     while at < total:
         epoch = at // per_epoch
         now = min(now, most, total - at, (epoch + EPOCHS_PER_CALL) * per_epoch - at)
-        rows = np.full((most, program.batch_size), -1, np.int32)
-        rows[:now] = order.steps(at, at + now)
+        rows = np.full((len(lanes), most, program.batch_size), -1, np.int32)
+        for lane, order in enumerate(orders):
+            rows[lane, :now] = order.steps(at, at + now)
         rates = np.zeros((len(slots), most), split.x.dtype)
         steps = np.arange(at + 1, at + now + 1)
         for slot, number in enumerate(slots):
             config, epochs = configs[number], epochs_planned(configs[number], split)
             rates[slot, :now] = learning_rates(config, steps, steps_per_epoch=per_epoch, epochs=epochs)
         began = time.perf_counter()
-        state, record = run(
+        state, record = advance_block(
             state,
             settings,
             jax.device_put(rates, across),
             data,
-            jax.device_put(rows, everywhere),
-            key,
+            jax.device_put(rows, across),
+            jax.device_put(seeds, across),
             np.int32(at),
             np.int32(now),
         )
@@ -255,23 +275,19 @@ def _train_block(
 
     history = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *recorded)
     kept, statistics, monitor = jax.tree.map(np.asarray, (state.kept, state.kept_statistics, state.monitor))
-    runs = []
-    for slot, number in enumerate(block.members):
-        config = configs[number]
+    for number in block.members:
+        slot, config = slots.index(number), configs[number]
         sizes = (split.width, *config.hidden_units, split.outputs)
         own, seen = packing.unpadded(kept, statistics, slot, sizes)
-        epochs = int(monitor.trained[slot])
-        runs.append(
-            Run(
-                config=config,
-                status=_status(monitor, slot, last_epoch(config, split)),
-                history=_curves(history, slot, epochs, split),
-                best_epoch=int(monitor.best_epoch[slot]),
-                weights=own,
-                statistics=seen,
-            )
+        run = Run(
+            config=config,
+            status=_status(monitor, slot, last_epoch(config, split)),
+            history=_curves(history, slot, int(monitor.trained[slot]), split),
+            best_epoch=int(monitor.best_epoch[slot]),
+            weights=own,
+            statistics=seen,
         )
-    return runs
+        yield number, run
 
 
 def _status(monitor: Monitor, slot: int, planned: int) -> Status:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
 from caviar.network.draws import uniforms
 from caviar.network.model import Architecture, Behaviour, forward
@@ -23,9 +23,10 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
     """The program that takes a block some steps further.
 
     Returns:
-        A compiled function (state, settings, rates, data, order, key, at, n) -> (state, record): from step `at` on,
-        `n` steps with the row numbers order[:n] and the learning rates rates[:, :n]; the record has one place per
-        epoch that ended, shape (networks, EPOCHS_PER_CALL).
+        A compiled function (state, settings, rates, data, orders, seeds, at, n) -> (state, record): from step `at` on,
+        `n` steps with the learning rates rates[:, :n] and, on every device, the row numbers orders[device, :n] and
+        the random numbers of seeds[device]; the record has one place per epoch that ended, shape
+        (networks, EPOCHS_PER_CALL).
         `n` and `at` are traced. Any cutting into calls gives the same bits. The state handed in is used up.
     """
 
@@ -34,14 +35,15 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         settings: Hyperparameters,
         rates: Float[Array, "networks steps"],
         data: Data,
-        order: Int[Array, "steps batch"],
-        key: Array,
+        orders: Int[Array, "1 steps batch"],
+        seeds: UInt32[Array, " 1"],
         at: Int[Array, ""],
         n: Int[Array, ""],
     ) -> tuple[State, Measures]:
         networks = state.loss_sum.shape[0]
         empty = jnp.full((EPOCHS_PER_CALL, networks), jnp.nan, data.x.dtype)
         first_epoch = at // steps_per_epoch
+        order, key = orders[0], jax.random.key(seeds[0])
 
         def one_step(i: Int[Array, ""], carry: tuple[State, Measures]) -> tuple[State, Measures]:
             state, record = carry
@@ -66,7 +68,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         jax.shard_map(
             several_steps,
             mesh=devices.mesh(),
-            in_specs=(split, split, split, whole, whole, whole, whole, whole),
+            in_specs=(split, split, split, whole, split, split, whole, whole),
             out_specs=split,
             check_vma=False,
         ),
@@ -75,7 +77,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
 
 
 def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array) -> Batch:
-    """The mini-batch of one step, with the random numbers that all networks of the block share."""
+    """The mini-batch of one step, with the random numbers that all networks of the lane share."""
     architecture = program.architecture
     drawn = None
     if architecture.dropout:

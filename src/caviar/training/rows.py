@@ -69,7 +69,7 @@ def held_out(config: Config, split: Split) -> Mask:
 def rows_measured(rows: Rows, split: Split) -> int:
     """Training rows on which losses are measured: twice the dev rows, so that dev is the noisier side, within bounds.
 
-    Out of fold all rows, because each is held out from some network of the block.
+    Out of fold all rows, because each is held out from some network.
     """
     if isinstance(rows, tuple):
         return split.rows

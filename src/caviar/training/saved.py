@@ -7,7 +7,7 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -39,6 +39,11 @@ class Model:
     statistics: tuple[Statistics, ...]
     preparation: Preparation
     target: TargetCoding
+
+    @classmethod
+    def of(cls, run: Run, split: Split) -> Self:
+        """The model that a run on a split has become."""
+        return cls(run.config, run.weights, run.statistics, split.preparation, split.target)
 
     def outputs(self, frame: pl.DataFrame) -> Numbers:
         """Raw outputs, shape (rows, classes) or (rows, 1): logits, or the standardised prediction."""
@@ -73,16 +78,11 @@ class Model:
         return answer
 
 
-def model_of(run: Run, split: Split) -> Model:
-    """The model that a run on a split has become."""
-    return Model(run.config, run.weights, run.statistics, split.preparation, split.target)
-
-
 def save(model: Model, folder: str | Path) -> None:
     """Write `model.json` and `model.safetensors` into a folder, which is made if it is not there.
 
     Args:
-        model: see `model_of`.
+        model: of an improvement, or `Model.of(run, split)`.
         folder: where to.
     """
     place = Path(folder)

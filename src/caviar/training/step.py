@@ -31,7 +31,7 @@ class Data(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One mini-batch, the same for all networks of a block."""
+    """One mini-batch, the same for all networks of a lane."""
 
     x: Float[Array, "features batch"]
     y: Int[Array, " batch"] | Float[Array, " batch"]

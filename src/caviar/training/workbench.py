@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from caviar.data.split import Split
 from caviar.network.config import Config
+from caviar.training import devices
 from caviar.training.metrics import MetricName
+from caviar.training.plan import program_for
 from caviar.training.population import Progress, train, workload
 from caviar.training.record import Run
 from caviar.training.scores import Memory, RowPlan, Score, judge, networks_for, row_plan
 
-_COMPILE_SECONDS = 1.0
+_COMPILE_SECONDS = 1.8
 _PRODUCTS_PER_SECOND = 3e10
 """Guesses before anything was measured: compiling one program, and multiplications per second on two cores."""
 
@@ -29,7 +31,7 @@ class Workbench:
     def __init__(
         self,
         metric: MetricName,
-        memory: Memory | None,
+        memory: Memory,
         progress: Callable[[str, float], None],
         seen: Callable[[Sequence[Score]], None],
     ) -> None:
@@ -37,7 +39,7 @@ class Workbench:
 
         Args:
             metric: of `Score.value`.
-            memory: where scores are kept; None keeps nothing.
+            memory: where scores are kept.
             progress: told what is under way and which share of it is done.
             seen: told of new scores as soon as they are there.
         """
@@ -47,6 +49,8 @@ class Workbench:
         self._progress = progress
         self._seen = seen
         self._known: set[tuple[str, Config, RowPlan]] = set()
+        self._keeping = False
+        self._kept: dict[tuple[str, Config], Run] = {}
         self._products, self._seconds = 0.0, 0.0
 
     def judge(self, split: Split, configs: Sequence[Config]) -> list[Score]:
@@ -57,12 +61,28 @@ class Workbench:
         """As `judge`, but out of fold on two of the folds only: enough to pick a learning rate."""
         return self._judged(split, configs, row_plan(split)[:2])
 
+    def fits(self, split: Split, configs: Sequence[Config]) -> bool:
+        """Whether judging these configs, of one seed and program, takes no longer than judging one of them."""
+        architecture = program_for(configs[0], split).architecture
+        return len(configs) * len(row_plan(split)) <= devices.lane_size(architecture.products_per_row)
+
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Networks that are judged inside this context are kept for `train`, weights and all."""
+        self._keeping = True
+        try:
+            yield
+        finally:
+            self._keeping = False
+
     def train(self, split: Split, configs: Sequence[Config]) -> list[Run]:
-        """Train networks whose weights are wanted; nothing is recalled."""
-        with self._timed(split, configs):
-            runs = train(split, configs, callbacks=[self._tell])
+        """Train networks whose weights are wanted; those that were kept are not trained again."""
+        missing = [config for config in dict.fromkeys(configs) if (split.fingerprint, config) not in self._kept]
+        with self._timed(split, missing):
+            runs = train(split, missing, callbacks=[self._tell])
         self.networks += len(runs)
-        return runs
+        trained = dict(zip(missing, runs, strict=True))
+        return [trained.get(config) or self._kept[split.fingerprint, config] for config in configs]
 
     def seconds_for(self, split: Split, configs: Sequence[Config]) -> float:
         """An estimate of what judging these configs takes, from what was trained so far."""
@@ -72,17 +92,20 @@ class Workbench:
 
     def recall(self, split: Split, config: Config, on: RowPlan) -> Score | None:
         """The score of a config that was judged before by this plan, if it is known."""
-        return self._memory.recall(split, config, on) if self._memory else None
+        return self._memory.recall(split, config, on)
 
     def keep(self, split: Split, scores: Sequence[Score]) -> None:
         """Store new scores and tell of them."""
-        if self._memory:
-            self._memory.keep(split, scores)
+        self._memory.keep(split, scores)
         self._seen(scores)
 
     def _judged(self, split: Split, configs: Sequence[Config], on: RowPlan) -> list[Score]:
+        def keep(progress: Progress) -> None:
+            if self._keeping:
+                self._kept.update({(split.fingerprint, run.config): run for _, run in progress.finished})
+
         with self._timed(split, self._missing(split, configs, on)):
-            scores = judge(split, configs, self._metric, on=on, memory=self, callbacks=[self._tell])
+            scores = judge(split, configs, self._metric, on=on, memory=self, callbacks=[self._tell, keep])
         for score in scores:
             if (key := (split.fingerprint, score.config, on)) not in self._known:
                 self._known.add(key)

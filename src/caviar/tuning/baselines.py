@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from caviar.data.split import Split
 from caviar.network.config import Config
-from caviar.remedies.experiment import RATES
+from caviar.remedies.experiment import RATES, at_rates
 from caviar.training.metrics import MetricName
 from caviar.training.scores import Score, constant_score
 from caviar.training.workbench import Workbench
@@ -49,6 +49,8 @@ def train_baselines(
         Config(hidden_units=(), learning_rate=LINEAR_RATE * factor, epochs=start.epochs, seed=seeds[0])
         for factor in RATES
     ]
+    if bench.fits(split, at_rates(start, seeds[0])):  # the remedies will ask for these rates, and find their scores
+        bench.judge(split, [config for seed in seeds for config in at_rates(start, seed)])
     replicas = bench.judge(split, [start.changed(seed=seed) for seed in seeds])
     linear = min(bench.judge(split, rates), key=lambda score: score.loss.mean())
     found = [constant, Baseline("linear", linear.config, (linear,))]

@@ -20,14 +20,14 @@ from caviar.tuning.baselines import Baseline
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tested:
-    """One network on the test rows - or on the dev rows where there is no test set.
+    """One config on the test rows - or on the dev rows where there is no test set.
 
     Attributes:
-        outputs: raw outputs, shape (rows, outputs).
-        error: share misclassified, or RMSE in the target's unit.
-        scores: every metric of the task.
-        gain: error of this network minus that of the chosen one, paired by row; above 0: the chosen one is better.
-            In shares misclassified, or squared errors of the standardised target.
+        outputs: raw outputs of its first network, shape (rows, outputs).
+        error: of its first network: share misclassified, or RMSE in the target's unit.
+        scores: every metric of the task, alike.
+        gain: error of this config minus that of the chosen one, paired by seed and row; above 0: the chosen one is
+            better. In shares misclassified, or squared errors of the standardised target.
     """
 
     outputs: Numbers
@@ -43,7 +43,8 @@ class Proof:
     Attributes:
         tested: by name: chosen, and every baseline.
         y: targets of the rows they were judged on.
-        run: the chosen network.
+        seeds: networks of each config that the gains rest on.
+        run: the chosen network, the first of its seeds.
         refitted: whether it was trained on train and dev.
         overfit: test error minus held-out error of the chosen config as it was judged before it was refitted, on the
             scale of `Tested.gain`; None without a test set.
@@ -51,6 +52,7 @@ class Proof:
 
     tested: Mapping[str, Tested]
     y: np.ndarray
+    seeds: int
     run: Run
     refitted: bool
     overfit: Estimate | None
@@ -64,6 +66,7 @@ def prove(
     best_epoch: int,
     split: Split,
     refit: bool,
+    seeds: Sequence[int],
 ) -> Proof:
     """Train for good, open the test set once, judge.
 
@@ -71,40 +74,54 @@ def prove(
 
     Args:
         chosen: config and split of the chosen network.
-        best_epoch: the epochs for which it is refitted.
         baselines: with the configs that are judged beside it.
+        bench: trains.
+        best_epoch: the epochs for which the chosen network is refitted.
         split: of the baselines; the same rows as those of `chosen`.
         refit: whether to train on train and dev together.
-        bench: trains.
+        seeds: of the networks of every config; the first of the chosen ones is kept.
     """
     tested = split.n_test > 0
+    config = chosen.config.changed(seed=seeds[0])
+    before = networks_for(config, row_plan(chosen.split))
+    held_out = bench.train(chosen.split, before)
     # Without a test set all are judged on the dev rows, which none of them may have been trained on.
-    own = _for_good(chosen.config, best_epoch) if refit and split.n_dev else chosen.config
-    before = networks_for(chosen.config, row_plan(chosen.split))
-    mine = dict(zip([own, *before], bench.train(chosen.split, [own, *before]), strict=True))
-    refitted = own is not chosen.config and mine[own].status != "diverged"
-    run = mine[own] if refitted else _on_train(mine, chosen, bench)
+    refitted: list[Run] = []
+    if refit and split.n_dev:
+        refitted = bench.train(chosen.split, _replicas(_for_good(config, best_epoch), seeds))
+    usable = bool(refitted) and refitted[0].status != "diverged"
+    on_train = [] if usable and tested else bench.train(chosen.split, _replicas(config, seeds))
+    judged = refitted if usable and tested else on_train
     known = [(b.name, b.config, b.scores[0].best_epoch) for b in baselines if b.config is not None]
     others = bench.train(
-        split, [_for_good(config, best) if refitted and tested else config for _, config, best in known]
+        split,
+        [
+            replica
+            for _, other, best in known
+            for replica in _replicas(_for_good(other, best) if usable and tested else other, seeds)
+        ],
     )
     if tested:
         (x_own, x_base), y = open_together([chosen.split, split])
-        judged = run
     else:
         x_own, x_base, y = chosen.split.x_dev, split.x_dev, split.y_dev
-        judged = _on_train(mine, chosen, bench)
-    answers = {"chosen": _answers([judged], x_own)[0]}
-    answers |= {name: _answers([other], x_base)[0] for (name, _, _), other in zip(known, others, strict=True)}
-    answers["constant"] = np.repeat(constant_outputs(split)[:1], len(y), axis=0)
-    best = row_errors(answers["chosen"], y)
+    answers = {"chosen": _answers(judged, x_own)}
+    for number, (name, _, _) in enumerate(known):
+        answers[name] = _answers(others[number * len(seeds) : (number + 1) * len(seeds)], x_base)
+    answers["constant"] = [np.repeat(constant_outputs(split)[:1], len(y), axis=0)] * len(seeds)
+    best = np.stack([row_errors(answer, y) for answer in answers["chosen"]])
     return Proof(
         tested={name: _tested(answer, y, best, split) for name, answer in answers.items()},
         y=y,
-        run=run,
-        refitted=refitted,
-        overfit=_overfit([mine[network] for network in before], chosen.split, x_own, y) if tested else None,
+        seeds=len(seeds),
+        run=refitted[0] if usable else on_train[0],
+        refitted=usable,
+        overfit=_overfit(held_out, chosen.split, x_own, y) if tested else None,
     )
+
+
+def _replicas(config: Config, seeds: Sequence[int]) -> list[Config]:
+    return [config.changed(seed=seed) for seed in seeds]
 
 
 def _for_good(config: Config, best_epoch: int) -> Config:
@@ -113,26 +130,22 @@ def _for_good(config: Config, best_epoch: int) -> Config:
     return config.changed(rows="train+dev", early_stopping=None, **epochs)
 
 
-def _on_train(known: Mapping[Config, Run], chosen: Candidate, bench: Workbench) -> Run:
-    """The chosen config trained on the training rows."""
-    return known.get(chosen.config) or bench.train(chosen.split, [chosen.config])[0]
-
-
 def _answers(runs: Sequence[Run], x: Numbers) -> list[Numbers]:
     return outputs([(run.config, run.weights, run.statistics) for run in runs], x)
 
 
-def _tested(answer: Numbers, y: np.ndarray, best: Numbers, split: Split) -> Tested:
-    """A network's figures on the rows `y`."""
-    unit, errors = split.target.std, row_errors(answer, y)
+def _tested(answers: Sequence[Numbers], y: np.ndarray, best: Numbers, split: Split) -> Tested:
+    """A config's figures on the rows `y`; `best` are the errors of the chosen one, shape (seeds, rows)."""
+    unit, answer = split.target.std, answers[0]
+    errors = np.stack([row_errors(each, y) for each in answers])
     scores = {
         name: of_metric(lambda weights, name=name: score(name, answer, y, unit, weights), len(y))
         for name in metrics_of(split.task)
     }
     if split.task == "classification":
-        scores["error"] = share([float(errors.mean())], len(y))
+        scores["error"] = share([float(errors[0].mean())], len(y))
     error = scores["error" if split.task == "classification" else "rmse"]
-    return Tested(answer, error, scores, paired_gain(errors[None], best[None]))
+    return Tested(answer, error, scores, paired_gain(errors, best))
 
 
 def _overfit(runs: Sequence[Run], split: Split, x: Numbers, y: np.ndarray) -> Estimate:

@@ -29,6 +29,9 @@ from caviar.tuning.space import Space
 DECIDES_PROGRAM = ("layers", "units", "batch_size", "batch_norm", "activation")
 """Settings that a compiled program is made for; `units` by its width class."""
 
+LOSS_DECIDES: tuple[MetricName, ...] = ("error", "log_loss", "rmse", "r2")
+"""Metrics for which configs are ranked by their held-out loss."""
+
 _REDRAWS = 100
 
 LEADERS, LEADERS_LATER = 3, 2
@@ -103,7 +106,7 @@ def criterion(score: Score, metric: MetricName) -> float:
 
     A few hundred or thousand rows cannot tell apart the error rates of good configs, while their losses differ visibly.
     """
-    if metric in ("error", "log_loss", "rmse", "r2"):
+    if metric in LOSS_DECIDES:
         return float(score.loss.mean())
     if not np.isfinite(score.value):
         return float("inf")
@@ -152,7 +155,8 @@ def search(
     zooms: list[Zoom] = []
     generation = 0
     given = [start, *first][:trials]
-    while len(done) < trials and not (done and enough()):
+    # A generation that the study holds already is gone through again, so that a resumed search never ends before it.
+    while len(done) < trials and (not done or f"{generation}/0" in known or not enough()):
         stream = np.random.Generator(np.random.Philox(key=seed, counter=[0, 4, generation, 0]))
         wanted = min(generation_size, trials - len(done)) - (0 if done else len(given))
         tried = [(trial.values, criterion(trial.score, metric)) for trial in done]
