@@ -5,6 +5,8 @@ anything by colour alone.
 """
 
 import io
+import textwrap
+import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,16 +15,24 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from caviar.arrays import Numbers
 from caviar.data.task import Task
 from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.intervals import Estimate
+from caviar.reporting import words
 from caviar.training.metrics import MetricName
 from caviar.tuning.search import Study, criterion
-from caviar.tuning.space import Choice, LogUniform, OneMinusLogUniform
+from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
 
 TRAIN, HELD_OUT, GREY, GOOD = "#2b6cb0", "#dd6b20", "#8a94a6", "#2f855a"
+
+_LONGEST = 30
+"""Letters of a name in a picture."""
+
+_WRAPPED = 44
+"""Letters of a line of a remedy's name, which may be that of several."""
 
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -50,7 +60,9 @@ def learning_curves(curves: Sequence[tuple[str, dict[str, Numbers], int]], loss_
         axes.plot(epochs, history["train_loss"], color=TRAIN, label="training rows")
         axes.plot(epochs, history["dev_loss"], color=HELD_OUT, linestyle="--", label="held-out rows")
         axes.axvline(best, color=GREY, linewidth=0.8, linestyle=":", label=f"kept: epoch {best}")
-        if min(np.nanmin(history["train_loss"]), np.nanmin(history["dev_loss"])) > 0:
+        shown = np.concatenate([history["train_loss"], history["dev_loss"]])
+        shown = shown[np.isfinite(shown)]
+        if len(shown) and shown.min() > 0:
             axes.set_yscale("log")
         axes.set_xlabel("epoch")
         axes.set_ylabel(loss_name)
@@ -88,7 +100,7 @@ def bias_and_variance(parts: Sequence[tuple[str, BiasVariance]]) -> str:
     )
     axes.set_yticks([])
     axes.set_xlabel("error, %")
-    axes.set_xlim(left=0)
+    _from_zero(axes)
     axes.legend(
         frameon=False,
         fontsize=8,
@@ -110,7 +122,7 @@ def errors(rows: Sequence[tuple[str, Estimate, bool]], task: Task, unit: str) ->
     scale = 100 if task == "classification" else 1
     figure, (axes,) = _panels(1, width=7.2, height=0.7 + 0.36 * len(rows))
     for place, (name, estimate, chosen) in enumerate(reversed(rows)):
-        axes.barh(place, scale * estimate.value, height=0.6, color=GOOD if chosen else GREY)
+        axes.barh(place, scale * _finite(estimate.value), height=0.6, color=GOOD if chosen else GREY)
         _whisker(axes, place, estimate, scale)
         axes.text(
             -0.01,
@@ -122,7 +134,7 @@ def errors(rows: Sequence[tuple[str, Estimate, bool]], task: Task, unit: str) ->
             weight="bold" if chosen else "normal",
         )
     axes.set_yticks([])
-    axes.set_xlim(left=0)
+    _from_zero(axes)
     axes.set_xlabel("error, %" if task == "classification" else f"RMSE of {_text(unit)}")
     return _svg(figure)
 
@@ -137,22 +149,22 @@ def gains(rows: Sequence[tuple[str, Estimate, str]]) -> str:
     colors = {"accepted": GOOD, "undecided": GREY, "rejected": HELD_OUT}
     marks = {"accepted": "o", "undecided": "D", "rejected": "x"}
     for place, (name, gain, verdict) in enumerate(reversed(rows)):
-        axes.plot([gain.low, gain.high], [place, place], color=colors[verdict], linewidth=1.6)
-        axes.plot(gain.value, place, marks[verdict], color=colors[verdict], markersize=5)
+        axes.plot(_finite([gain.low, gain.high]), [place, place], color=colors[verdict], linewidth=1.6)
+        axes.plot(_finite(gain.value), place, marks[verdict], color=colors[verdict], markersize=5)
         axes.text(
             -0.01,
             place,
-            f"{name}  ({verdict})",
+            textwrap.fill(f"{name} ({verdict})", _WRAPPED),
             ha="right",
             va="center",
             transform=axes.get_yaxis_transform(),
         )
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks([])
-    values = [v for _, g, _ in rows for v in (g.low, g.high)]
-    if max(map(abs, values)) > 20 * max(1e-12, float(np.median(np.abs(values)))):
-        axes.set_xscale("symlog", linthresh=max(1e-6, float(np.median(np.abs(values)))))
-    axes.set_xlabel("held-out loss of the baseline minus loss with the remedy (right of the line: better)")
+    ends = np.abs(_finite([v for _, gain, _ in rows for v in (gain.low, gain.high)]))
+    if ends.max() > 20 * max(1e-12, float(np.median(ends))):
+        axes.set_xscale("symlog", linthresh=max(1e-6, float(np.median(ends))))
+    axes.set_xlabel("held-out loss lower by")
     return _svg(figure)
 
 
@@ -161,29 +173,35 @@ def search(study: Study, metric: MetricName, label: str) -> str:
     names = list(study.space)
     figure, panels = _panels(len(names), width=2.9, height=2.2, columns=3)
     reached = np.array([criterion(trial.score, metric) for trial in study.trials])
-    shown = np.clip(reached, None, np.quantile(reached, 0.9))
+    finite = reached[np.isfinite(reached)]
+    shown = np.minimum(reached, np.quantile(finite, 0.9) if len(finite) else 0.0)
     generations = np.array([trial.generation for trial in study.trials])
-    best = int(np.argmin(reached))
+    best = int(np.argmin(np.nan_to_num(reached, nan=np.inf)))
     for axes, name in zip(panels, names, strict=True):
         dimension = study.space[name]
-        values = [trial.values[name] for trial in study.trials]
+        values = [_drawn(trial.values[name], dimension) for trial in study.trials]
         if isinstance(dimension, Choice):
             places = {option: place for place, option in enumerate(dict.fromkeys([*dimension.options, *values]))}
             x = np.array([places[value] for value in values], float)
             x += np.random.Generator(np.random.Philox(key=0)).uniform(-0.18, 0.18, len(x))
             axes.set_xticks(list(places.values()), [str(option) for option in places], fontsize=8)
-        elif isinstance(dimension, OneMinusLogUniform):
-            x = 1 - np.array(values, float)
-            axes.set_xscale("log")
-            axes.invert_xaxis()
+            axes.set_xlim(-0.5, len(places) - 0.5)
         else:
             x = np.array(values, float)
-            if isinstance(dimension, LogUniform) or getattr(dimension, "log", False):
-                axes.set_xscale("log")
+            if isinstance(dimension, OneMinusLogUniform):
+                x = 1 - x
+            if _logarithmic(dimension):
+                _log_axis(axes, x)
+            elif isinstance(dimension, Integer):
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            if np.ptp(x) == 0:
+                axes.set_xlim(*((x[0] / 2, x[0] * 2) if _logarithmic(dimension) else (x[0] - 1, x[0] + 1)))
+            if isinstance(dimension, OneMinusLogUniform):
+                axes.invert_xaxis()
         axes.scatter(x, shown, c=generations, cmap="viridis", s=14, alpha=0.85, linewidths=0)
         axes.plot(x[0], shown[0], "s", color="black", markersize=6, fillstyle="none")
         axes.plot(x[best], shown[best], "*", color="#c53030", markersize=10)
-        axes.set_title(f"1 - {name}" if isinstance(dimension, OneMinusLogUniform) else name)
+        axes.set_title(f"1 - {name}" if isinstance(dimension, OneMinusLogUniform) else words.name_of(name))
         axes.set_ylabel(label, fontsize=8)
     return _svg(figure)
 
@@ -219,10 +237,12 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> str:
 
 def residuals(y: Numbers, predicted: Numbers, name: str) -> str:
     """Predicted against true values, and the residuals' distribution; a sample of at most 3,000 rows."""
+    y, predicted = np.asarray(y)[np.isfinite(predicted)], np.asarray(predicted)[np.isfinite(predicted)]
     figure, (left, right) = _panels(2, width=4.4, height=3.2)
     some = np.random.Generator(np.random.Philox(key=0)).permutation(len(y))[:3000]
     left.scatter(y[some], predicted[some], s=6, alpha=0.35, linewidths=0, color=TRAIN, rasterized=True)
-    ends = [float(min(y.min(), predicted.min())), float(max(y.max(), predicted.max()))]
+    both = np.concatenate([y, predicted])
+    ends = [both.min(), both.max()] if len(both) else [0.0, 1.0]
     left.plot(ends, ends, color="black", linewidth=0.8)
     left.set_xlabel(f"true {_text(name)}")
     left.set_ylabel(f"predicted {_text(name)}")
@@ -245,19 +265,51 @@ def _panels(n: int, *, width: float, height: float, columns: int = 2) -> tuple[F
     return figure, list(grid[:n])
 
 
+def _drawn(value: Any, dimension: Dimension) -> Any:
+    """A value where a logarithmic scale can show it: zero stands at the lower end."""
+    return dimension.at(0.0) if _logarithmic(dimension) and value <= 0 else value
+
+
+def _logarithmic(dimension: Dimension) -> bool:
+    return isinstance(dimension, (LogUniform, OneMinusLogUniform)) or getattr(dimension, "log", False)
+
+
+def _log_axis(axes: Axes, x: Numbers) -> None:
+    """A logarithmic axis with three plain figures: Matplotlib's powers of ten overlap in a small panel."""
+    axes.set_xscale("log")
+    ticks = np.unique([float(f"{tick:.2g}") for tick in np.geomspace(x.min(), x.max(), 3)])
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _finite(figures: Any) -> Numbers:
+    """Figures with 0 where one is NaN or infinite: a network that diverged is named, but has no bar."""
+    return np.nan_to_num(figures, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _from_zero(axes: Axes) -> None:
+    """The horizontal axis begins at zero, also when nothing is larger."""
+    right = axes.get_xlim()[1]
+    axes.set_xlim(0, right if right > 0 else 1)
+
+
 def _whisker(axes: Axes, place: float, estimate: Estimate, scale: float) -> None:
     if np.isfinite(estimate.low):
         axes.plot([scale * estimate.low, scale * estimate.high], [place, place], color="black", linewidth=1)
 
 
-def _text(words: object) -> str:
-    """Words from data, in which no mathematics is meant."""
-    return str(words).replace("$", r"\$")
+def _text(given: object) -> str:
+    """Words from data: on one line, not too long for a picture, with no mathematics meant."""
+    line = "".join(letter if letter.isprintable() else " " for letter in str(given))
+    return (line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…").replace("$", r"\$")
 
 
 def _svg(figure: Figure) -> str:
     """The figure as an <svg> element, the same bytes for the same figure."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=150)
+    with warnings.catch_warnings():
+        # Text stays text: the browser's fonts draw it, not Matplotlib's.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=150)
     text = buffer.getvalue()
     return text[text.index("<svg") :]

@@ -14,6 +14,7 @@ from caviar.reporting import conclusion, plots, words
 from caviar.reporting.story import Story, held_out_error, versions
 from caviar.training.scores import Score
 from caviar.tuning.search import LOSS_DECIDES
+from caviar.tuning.space import Choice, Dimension
 
 _SHOWN_TRIALS = 10
 _LARGEST_CONFUSION = 60
@@ -209,15 +210,16 @@ def _zooms(story: Story) -> list[dict[str, Any]]:
         {
             "generation": zoom.generation + 1,
             "reason": zoom.reason,
-            "region": ", ".join(
-                f"{name} {' or '.join(str(v) for v in ends)}"
-                if isinstance(ends[0], (str, bool)) or name == "batch_size"
-                else f"{name} {words.number(ends[0])} to {words.number(ends[-1])}"
-                for name, ends in zoom.region.items()
-            ),
+            "region": ", ".join(_region(name, ends, story.study.space[name]) for name, ends in zoom.region.items()),
         }
         for zoom in story.study.zooms
     ]
+
+
+def _region(name: str, ends: tuple[Any, ...], dimension: Dimension) -> str:
+    """Where most points of a generation were drawn: options, or both ends of a range."""
+    shown = [words.number(end) if isinstance(end, float) else str(end) for end in dict.fromkeys(ends)]
+    return f"{words.name_of(name)} {(' or ' if isinstance(dimension, Choice) else ' to ').join(shown)}"
 
 
 def _finalists(story: Story) -> list[dict[str, Any]]:

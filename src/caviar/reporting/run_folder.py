@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from caviar.errors import BadRun
 from caviar.files import write_atomically
+from caviar.reporting.story import versions
 
 FORMAT = 1
 T = TypeVar("T")
@@ -30,24 +31,29 @@ class RunFolder:
     """A locked run folder; use as a context."""
 
     def __init__(self, path: Path, asked: dict[str, Any]) -> None:
-        """Take the folder for this request; use `open_run`."""
+        """The folder of a request; entering the context takes it."""
         self.path = path
         self._asked = asked
         self._lock = FileLock(path / ".lock")
         self.seconds_before = 0.0
 
     def __enter__(self) -> Self:
-        fresh = not self.path.exists()
-        self.path.mkdir(parents=True, exist_ok=True)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._refuse_foreign()
             self._lock.acquire(timeout=0)
         except Timeout:
             raise BadRun(
                 f"A run folder must be used by one process at a time, but {self.path} is in use by "
                 f"{self._owner()}. Wait for it, or give another --out."
             ) from None
+        except OSError as error:
+            raise BadRun(
+                f"--out must be a folder that can be written, but {self.path} cannot: {error.strerror or error}. "
+                "Give another one."
+            ) from None
         try:
-            self._claim(fresh)
+            self._claim()
         except BaseException:
             self._lock.release()
             raise
@@ -58,30 +64,44 @@ class RunFolder:
         (self.path / ".pid").unlink(missing_ok=True)
         self._lock.release()
 
-    def _claim(self, fresh: bool) -> None:
+    def _refuse_foreign(self) -> None:
+        """Leave a folder alone that is neither empty nor a run's.
+
+        Raises:
+            BadRun: it is such a folder.
+        """
+        others = sorted({p.name for p in self.path.iterdir()} - {".lock", ".pid"})
+        if others and not (self.path / "run.json").exists():
+            raise BadRun(
+                f"--out must be a new or empty folder or a run's, but {self.path} holds {others[0]!r}. Give another."
+            )
+
+    def _claim(self) -> None:
         """Write run.json, or compare with the one that is there.
 
         Raises:
-            BadRun: the folder holds something else, or a run that was asked for something else.
+            BadRun: the folder holds a run that was asked for something else.
         """
         if not (self.path / "run.json").exists():
-            others = [p.name for p in self.path.iterdir() if p.name not in (".lock", ".pid")]
-            if others and not fresh:
-                raise BadRun(
-                    f"--out must be a new or empty folder or a run's, but {self.path} holds "
-                    f"{sorted(others)[0]!r}. Give another folder."
-                )
-            self.write_json("run.json", {"format": FORMAT, "asked": self._asked, "seconds": 0.0})
+            self.write_json(
+                "run.json", {"format": FORMAT, "asked": self._asked, "versions": versions(), "seconds": 0.0}
+            )
             return
         before = read_run(self.path)
-        for name in sorted(self._asked.keys() | before["asked"].keys()):
+        names = self._asked.keys() | before["asked"].keys()
+        for name in sorted(names, key=lambda name: (name == "rows", name)):  # the rows follow from the rest
             was, now = before["asked"].get(name), self._asked.get(name)
-            if was != now and name != "versions":
+            if was != now and name == "rows":
+                raise BadRun(
+                    f"The run in {self.path} must go on with the rows it was begun with, but the data hold others. "
+                    "Give another --out."
+                )
+            if was != now:
                 raise BadRun(
                     f"The run in {self.path} was asked for {name} = {_short(was)}, now {name} = {_short(now)} came. "
                     "Ask for the same to continue it, or give another --out."
                 )
-        self.seconds_before = float(before["seconds"])
+        self.seconds_before = before["seconds"]
 
     def _owner(self) -> str:
         try:
@@ -93,7 +113,14 @@ class RunFolder:
     def finished(self) -> dict[str, Any] | None:
         """The summary of a finished run, or None."""
         path = self.path / "summary.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise BadRun(
+                f"The summary of a finished run must be JSON, but {path} cannot be read: {error}. Give another --out."
+            ) from None
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file into the folder, whole or not at all."""
@@ -135,8 +162,10 @@ def read_run(folder: Path) -> dict[str, Any]:
             raise BadRun(
                 f"A run must have format {FORMAT}, got {content['format']!r}. It was written by a later caviar: update."
             )
-        return content
-    except FileNotFoundError:
+        return content | {"asked": dict(content["asked"]), "seconds": float(content["seconds"])}
+    except BadRun:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
         raise BadRun(
             f"A run folder must hold run.json, but {folder} has none. Give the folder that caviar improve wrote."
         ) from None

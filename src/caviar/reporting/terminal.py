@@ -9,6 +9,7 @@ from typing import Protocol, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from caviar.reporting.words import duration
 
@@ -75,7 +76,7 @@ class Terminal:
         self._console = console or Console(stderr=True, highlight=False)
         self._began = time.monotonic()
         self._bar = Progress(
-            TextColumn("      {task.description}"),
+            TextColumn("      {task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeRemainingColumn(),
@@ -94,11 +95,11 @@ class Terminal:
     def stage(self, title: str) -> None:
         """A bold heading with the time since the start."""
         self._bar.update(self._task, visible=False)
-        self._write(f"[bold]{_plain(title)}[/bold]")
+        self._write(Text(title, "bold"))
 
     def say(self, text: str) -> None:
         """One line."""
-        self._write(f"  {_plain(text)}")
+        self._write(Text(f"  {text}"))
 
     def progress(self, text: str, share: float) -> None:
         """Move the bar; a share smaller than the last begins a new bar."""
@@ -107,10 +108,7 @@ class Terminal:
             self._bar.reset(self._task, total=1.0)
         self._bar.update(self._task, description=text, completed=share, visible=share < 1)
 
-    def _write(self, text: str) -> None:
-        self._console.print(f"[dim]{duration(time.monotonic() - self._began)}[/dim] {text}", soft_wrap=True)
-
-
-def _plain(text: str) -> str:
-    """Text from data, with nothing in it read as markup."""
-    return text.replace("[", "\\[")
+    def _write(self, text: Text) -> None:
+        """A `Text`, in which nothing that comes from data is read as markup."""
+        spent = Text(duration(time.monotonic() - self._began), "dim")
+        self._console.print(Text.assemble(spent, " ", text), soft_wrap=True)

@@ -24,11 +24,13 @@ def number(value: float) -> str:
     """Three significant digits, without needless zeros or exponents."""
     if math.isnan(value):
         return "unknown"
-    if value == 0 or 1e-3 <= abs(value) < 1e6:
-        digits = 0 if abs(value) >= 1000 else max(0, 3 - len(str(int(abs(value)))) if abs(value) >= 1 else 3)
-        if 0 < abs(value) < 1:
-            return f"{value:.3g}"
-        return f"{value:,.{digits}f}"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1:
+        return f"{value:.3g}"
+    if 1 <= abs(value) < 1e6:
+        whole = len(str(int(abs(value))))
+        return f"{value:,.{max(0, 3 - whole)}f}"
     return f"{value:.2e}"
 
 
@@ -51,14 +53,19 @@ def interval(estimate: Estimate) -> str:
     return f"{number(estimate.value)} ({number(estimate.low)} to {number(estimate.high)})"
 
 
+def name_of(setting: str) -> str:
+    """A setting as people call it, such as "mini-batch" for batch_size."""
+    return _NAMES.get(setting, setting.replace("_", " "))
+
+
 def setting(name: str, value: Any) -> str:
     """One setting of a config, such as "dropout 0.2"."""
     shown = number(value) if isinstance(value, float) else value
     if isinstance(value, tuple):
         shown = "-".join(number(v) if isinstance(v, float) else str(v) for v in value) or "none (linear)"
     if isinstance(value, bool):
-        return _NAMES.get(name, name) if value else f"no {_NAMES.get(name, name)}"
-    return f"{_NAMES.get(name, name.replace('_', ' '))} {shown}"
+        return name_of(name) if value else f"no {name_of(name)}"
+    return f"{name_of(name)} {shown}"
 
 
 def changes(config: Config, start: Config) -> str:

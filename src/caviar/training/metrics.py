@@ -73,7 +73,8 @@ def score(  # noqa: PLR0911  (one per word)
         weights: shape (weightings, rows), each at least 0 and of sum 1; None weights all rows alike.
 
     Returns:
-        float64 array (weightings,); NaN where the metric is not defined (AUC and recall of a class that is absent).
+        float64 array (weightings,). Classes that are absent are left out of means over classes; NaN where the metric
+        is not defined at all, such as the AUC of rows of a single class.
     """
     w = np.full((1, len(y)), 1 / len(y)) if weights is None else weights
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -93,7 +94,9 @@ def score(  # noqa: PLR0911  (one per word)
                 if outputs.shape[1] == 2:
                     return _auc(outputs[:, 1].astype(float) - outputs[:, 0], y == 1, w)
                 shares = softmax(outputs.astype(float), axis=1)
-                return np.mean([_auc(shares[:, c], y == c, w) for c in range(outputs.shape[1])], axis=0)
+                each = np.stack([_auc(shares[:, c], y == c, w) for c in range(outputs.shape[1])])
+                known = np.isfinite(each)
+                return np.where(known, each, 0).sum(axis=0) / known.sum(axis=0)
             case "rmse":
                 return np.sqrt(w @ row_errors(outputs, y)) * unit
             case "mae":
