@@ -105,7 +105,7 @@ def activate(z: Float[Array, "units batch"], c: Coefficients, of: Family) -> Flo
         of: which terms of the formula are compiled.
 
     Returns:
-        Activations of the same shape. Where z = 0, the derivative of the piecewise part is `down`.
+        Activations of the same shape. Where z = 0, the derivative is the one from below.
     """
     a = z * jnp.where(z > 0, c.up, c.down)
     if of == "piecewise":
@@ -115,4 +115,4 @@ def activate(z: Float[Array, "units batch"], c: Coefficients, of: Family) -> Flo
     a = a + t * (c.p * z + c.q) + c.r
     if of == "smooth":
         return a
-    return a + c.e * jnp.expm1(jnp.minimum(z, 0))
+    return a + c.e * jnp.expm1(jnp.where(z > 0, 0, z))

@@ -30,6 +30,9 @@ Rows = float | tuple[int, int] | Literal["train+dev"]
 DECAYING: tuple[ScheduleName, ...] = ("inverse_time", "exponential", "staircase")
 """The schedules that read `decay_rate`."""
 
+_SMALLEST = 1e-20
+"""A number that keeps a division finite, forward and backward, must not vanish in float32."""
+
 _XAVIER = (
     "Config.initializer must be one of {known}, got 'xavier'. The word has two meanings: "
     "the course's 1/inputs is 'lecun', Glorot's 2/(inputs + outputs) is 'glorot'."
@@ -47,7 +50,7 @@ class Config:
             `glorot` 2/(inputs + outputs), `normal` with `initial_scale`, `zeros`.
         initial_scale: standard deviation for `normal`; 0.01 is the course's.
         batch_norm: normalise z of every hidden layer over the mini-batch.
-        norm_epsilon: added to the variance in batch norm.
+        norm_epsilon: added to the variance in batch norm, in [1e-20, 1).
         norm_beta: weight of the past in batch norm's moving averages, in [0, 1).
         dropout: share of hidden units dropped, in [0, 1): one for all hidden layers or one per layer.
             The course's keep_prob is 1 - dropout.
@@ -61,7 +64,7 @@ class Config:
         momentum_form: `average` v = beta v + (1 - beta) g, as in the course | `sum` v = beta v + g.
         beta1: Adam's weight of the past gradient, in [0, 1).
         beta2: weight of the past squared gradient, in [0, 1); None is 0.999 for Adam, 0.9 for RMSprop.
-        epsilon: added to the root in RMSprop and Adam, above 0.
+        epsilon: added to the root in RMSprop and Adam, at least 1e-20.
         schedule: how the rate changes, see `training.schedules`.
         decay_rate: of `inverse_time` (default 1), `exponential` (0.95) and `staircase` (0.5).
         decay_every: epochs between two steps of `staircase`, at least 1.
@@ -137,7 +140,7 @@ class Config:
         _word("initializer", self.initializer, INITIALIZERS)
         _number("initial_scale", self.initial_scale, 0, math.inf)
         _flag("batch_norm", self.batch_norm)
-        _number("norm_epsilon", self.norm_epsilon, 0, 1)
+        _number("norm_epsilon", self.norm_epsilon, _SMALLEST, 1, advice="The course's is 1e-8.")
         _number("norm_beta", self.norm_beta, 0, 1)
         if self.batch_norm and not self.hidden_units:
             raise BadConfig(
@@ -174,12 +177,13 @@ class Config:
         _number("beta1", self.beta1, 0, 1)
         if self.beta2 is not None:
             _number("beta2", self.beta2, 0, 1)
-        _number("epsilon", self.epsilon, 0, math.inf)
-        if self.epsilon == 0:
-            raise BadConfig(
-                "Config.epsilon must be above 0, got 0. It keeps the step finite where a gradient is always 0; "
-                "the usual value is 1e-8."
-            )
+        _number(
+            "epsilon",
+            self.epsilon,
+            _SMALLEST,
+            math.inf,
+            advice="It keeps the step finite where a gradient is always 0; the usual value is 1e-8.",
+        )
         _word("schedule", self.schedule, SCHEDULES)
         if self.decay_rate is not None:
             if self.schedule not in DECAYING:
@@ -201,7 +205,7 @@ class Config:
                 "or lower stop_after."
             )
         self._check_rows()
-        _whole("seed", self.seed, 0, 1 << 31)
+        _whole("seed", self.seed, 0, (1 << 31) - 1)
 
     def _check_rows(self) -> None:
         if self.rows == "train+dev":

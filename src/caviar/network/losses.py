@@ -22,7 +22,7 @@ def softmax_cross_entropy(
     """
     chosen = jnp.arange(logits.shape[0])[:, None] == target[None, :]
     y = jnp.where(chosen, 1 - smoothing, 0) + smoothing / logits.shape[0]
-    shifted = logits - jax.lax.stop_gradient(logits.max(axis=0))
+    shifted = logits - jax.lax.stop_gradient(logits.max(axis=0, keepdims=True))
     return jnp.log(jnp.exp(shifted).sum(axis=0)) - (y * shifted).sum(axis=0)
 
 

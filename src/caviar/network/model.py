@@ -58,7 +58,7 @@ def forward(
     x: Float[Array, "features batch"],
     behaviour: Behaviour,
     *,
-    uniforms: tuple[Float[Array, "units batch"], ...] | None = None,
+    uniforms: tuple[Float[Array, "_ batch"], ...] | None = None,
     row_weight: Float[Array, " batch"] | None = None,
     statistics: tuple[Statistics, ...] = (),
 ) -> tuple[Float[Array, "outputs batch"], tuple[Statistics, ...]]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from caviar.arrays import Numbers
 from caviar.network.layers import Layer
 
 
@@ -26,7 +27,7 @@ class Penalties(NamedTuple):
     """Decoupled: W -= rate * weight_decay * W, outside the optimiser (Loshchilov & Hutter 2019)."""
 
 
-def penalty(weights: tuple[Layer, ...], penalties: Penalties) -> Float[Array, "*networks"]:
+def penalty(weights: tuple[Layer, ...], penalties: Penalties) -> Float[Array | Numbers, "*networks"]:
     """What L1 and L2 add to J. Only operators are used, so that NumPy arrays of many networks do as well."""
     squares = sum((layer.w * layer.w).sum((-2, -1)) for layer in weights)
     sizes = sum(abs(layer.w).sum((-2, -1)) for layer in weights)

@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import Any, Self
@@ -126,14 +127,11 @@ def load(folder: str | Path) -> Model:
             )
         arrays = load_file(place / "model.safetensors")
         config = Config.from_mapping(description["config"])
-        layers, statistics = _layers(config, arrays)
-        return Model(
-            config,
-            layers,
-            statistics,
-            Preparation.from_json(description["preparation"]),
-            TargetCoding.from_json(description["target"]),
-        )
+        preparation = Preparation.from_json(description["preparation"])
+        target = TargetCoding.from_json(description["target"])
+        sizes = (len(preparation.names), *config.hidden_units, len(target.classes or [None]))
+        layers, statistics = _layers(config, arrays, sizes)
+        return Model(config, layers, statistics, preparation, target)
     except BadRun:
         raise
     except Exception as error:
@@ -162,12 +160,34 @@ def predict(model: Model | str | Path, data: Any, *, proba: bool = False) -> pl.
     return ready.predict(read(data, target=False).features, proba=proba)
 
 
-def _layers(config: Config, arrays: dict[str, Any]) -> tuple[Weights, tuple[Statistics, ...]]:
-    layers = tuple(
-        Layer(arrays[f"layer.{n}.w"], arrays[f"layer.{n}.b"], arrays.get(f"layer.{n}.scale"))
-        for n in range(config.layers + 1)
-    )
+def _layers(config: Config, arrays: dict[str, Any], sizes: tuple[int, ...]) -> tuple[Weights, tuple[Statistics, ...]]:
+    """The arrays of a file as layers.
+
+    Args:
+        config: of the network.
+        arrays: by name.
+        sizes: features, units of every hidden layer, outputs.
+
+    Raises:
+        KeyError: an array is missing.
+        ValueError: an array has another shape than the config says.
+    """
+
+    def array(name: str, *shape: int) -> Any:
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} must have the shape {shape}, got {arrays[name].shape}")
+        return arrays[name]
+
     normalised = config.layers if config.batch_norm else 0
+    layers = tuple(
+        Layer(
+            array(f"layer.{n}.w", units, inputs),
+            array(f"layer.{n}.b", units),
+            array(f"layer.{n}.scale", units) if n < normalised else None,
+        )
+        for n, (inputs, units) in enumerate(itertools.pairwise(sizes))
+    )
     return layers, tuple(
-        Statistics(arrays[f"layer.{n}.mean"], arrays[f"layer.{n}.variance"]) for n in range(normalised)
+        Statistics(array(f"layer.{n}.mean", sizes[n + 1]), array(f"layer.{n}.variance", sizes[n + 1]))
+        for n in range(normalised)
     )

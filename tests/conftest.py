@@ -1,0 +1,43 @@
+"""Runs before anything of caviar is imported: shapes are checked, JAX is strict, compiled programs are kept in tmp."""
+
+import getpass
+import os
+import tempfile
+from pathlib import Path
+
+import hypothesis
+import jax
+from jaxtyping import install_import_hook
+
+hypothesis.settings.register_profile("caviar", deadline=None)
+hypothesis.settings.load_profile("caviar")
+
+# A program is compiled once for all runs of the tests, in this process and in those that tests start. The user's own
+# cache is never touched.
+_compiled = Path(tempfile.gettempdir()) / f"caviar-tests-{getpass.getuser()}" / "programs"
+_compiled.mkdir(parents=True, exist_ok=True)
+_settings = {
+    "jax_compilation_cache_dir": str(_compiled),
+    "jax_compilation_cache_max_size": 1 << 30,  # with a limit JAX locks the folder, so that several runs may share it
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}
+for _name, _value in _settings.items():
+    os.environ[_name.upper()] = str(_value)
+    jax.config.update(_name, _value)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# The files with shapes in their signatures. What a person hands in is checked at the door, in words.
+_shaped = {
+    "network": ("activations", "draws", "layers", "losses", "model"),
+    "training": ("averages", "optimizers", "penalties", "plan", "program", "step"),
+}
+_checker = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"  # 1 is a float
+install_import_hook([f"caviar.{folder}.{name}" for folder in _shaped for name in _shaped[folder]], _checker)
+
+
+def pytest_configure() -> None:
+    """Start JAX as `train` does, before a test does it with one device: the promise of bits is for several."""
+    from caviar.training.devices import mesh
+
+    mesh()

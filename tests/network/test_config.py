@@ -1,0 +1,179 @@
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import caviar
+from caviar.errors import BadConfig
+from caviar.network.activations import ACTIVATIONS
+from caviar.network.config import DECAYING, INITIALIZERS, OPTIMIZERS, SCHEDULES, Config
+
+SHARES = st.floats(0, 1, exclude_max=True)
+SIZES = st.floats(0, 1e6)
+
+
+@st.composite
+def configs(draw):
+    """Any Config that may be built."""
+    units = tuple(draw(st.lists(st.integers(1, 300), max_size=4)))
+    word = st.sampled_from(ACTIVATIONS)
+    schedule = draw(st.sampled_from(SCHEDULES))
+    epochs = draw(st.none() | st.integers(1, 10**6))
+    rows = draw(
+        st.just(1.0)
+        | st.just("train+dev")
+        | st.integers(2, 9).flatmap(lambda k: st.tuples(st.integers(0, k - 1), st.just(k)))
+    )
+    settings = st.fixed_dictionaries(
+        {},
+        optional={
+            "activation": word | st.tuples(*[word] * len(units)),
+            "initializer": st.sampled_from(INITIALIZERS),
+            "initial_scale": SIZES,
+            "batch_norm": st.booleans() if units else st.just(False),
+            "norm_epsilon": st.floats(1e-12, 0.5),
+            "norm_beta": SHARES,
+            "dropout": SHARES | st.tuples(*[SHARES] * len(units)),
+            "l1": SIZES,
+            "l2": SIZES,
+            "weight_decay": SIZES,
+            "label_smoothing": SHARES,
+            "optimizer": st.sampled_from(OPTIMIZERS),
+            "learning_rate": st.none() | SIZES,
+            "momentum": SHARES,
+            "momentum_form": st.sampled_from(["average", "sum"]),
+            "beta1": SHARES,
+            "beta2": st.none() | SHARES,
+            "epsilon": st.floats(1e-12, 1),
+            "decay_rate": st.none() | SIZES if schedule in DECAYING else st.none(),
+            "decay_every": st.integers(1, 99),
+            "warmup": SIZES,
+            "batch_size": st.integers(1, 9999) | st.just("full"),
+            "early_stopping": st.none() if rows == "train+dev" else st.none() | st.integers(1, 99),
+            "stop_after": st.none() | st.integers(1, epochs or 99),
+            "seed": st.integers(0, 2**31 - 1),
+        },
+    )
+    return Config(hidden_units=units, schedule=schedule, epochs=epochs, rows=rows, **draw(settings))
+
+
+@given(config=configs())
+def test_there_and_back_through_json(config):
+    text = json.dumps(config.to_json(), allow_nan=False)
+    back = Config.from_mapping(json.loads(text))
+    assert back == config
+    assert hash(back) == hash(config)
+    assert len(config.activations) == len(config.dropouts) == config.layers == len(config.hidden_units)
+
+
+@given(one=configs(), other=configs())
+def test_differences(one, other):
+    found = one.differences(other)
+    assert (found == {}) == (one == other)
+    assert {name: pair[::-1] for name, pair in found.items()} == other.differences(one)
+    assert one.changed(**{name: there for name, (_, there) in found.items()}) == other
+
+
+def test_changed_is_checked_and_changes_nothing_here():
+    config = Config()
+    assert config.changed(l2=2.0).l2 == 2
+    assert config.l2 == 0
+    with pytest.raises(BadConfig, match=r"Config.dropout must be in \[0, 1\), got 2"):
+        config.changed(dropout=2)
+    for build in (lambda: config.changed(learning_rat=1), lambda: Config.from_mapping({"learning_rat": 1})):
+        with pytest.raises(BadConfig, match=r"one it knows, got 'learning_rat'\. Did you mean 'learning_rate'\?"):
+            build()
+
+
+def test_lists_and_numbers_become_tuples():
+    assert Config(hidden_units=[3, 4], dropout=[0.1, 0.2], rows=[0, 5]) == Config(
+        hidden_units=(3, 4), dropout=(0.1, 0.2), rows=(0, 5)
+    )
+    assert Config(hidden_units=7).hidden_units == (7,)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_rate_that_is_used(optimizer):
+    assert Config(optimizer=optimizer).rate == (1e-3 if optimizer in ("rmsprop", "adam", "adamw") else 0.1)
+    assert Config(optimizer=optimizer, learning_rate=0.0).rate == 0
+
+
+REFUSED = [
+    ({"hidden_units": (0,)}, r"hidden_units must be a whole number from 1 to 1048576, got 0"),
+    ({"hidden_units": (2.5,)}, r"hidden_units must be a whole number.*got 2.5"),
+    ({"hidden_units": True}, r"hidden_units must be whole numbers, one per hidden layer, got True"),
+    ({"hidden_units": "64"}, r"hidden_units must be whole numbers, one per hidden layer, got '64'"),
+    ({"activation": "reul"}, r"activation must be one of linear, .*, got 'reul'. Did you mean 'relu'\?"),
+    ({"activation": ("relu",)}, r"activation must be one value, or one per hidden layer \(2\), got 1 values. Give one"),
+    (
+        {"initializer": "xavier"},
+        r"initializer must be .*'xavier'.* 1/inputs is 'lecun', Glorot's 2/\(inputs \+ outputs\) is 'glorot'",
+    ),
+    ({"initializer": "kaiming"}, r"initializer must be one of zeros, normal, lecun, glorot, he, got 'kaiming'. Known:"),
+    ({"initial_scale": -1}, r"initial_scale must be at least 0 and finite, got -1"),
+    ({"batch_norm": 1}, r"batch_norm must be True or False, got 1"),
+    ({"batch_norm": True, "hidden_units": ()}, r"batch_norm must be False without hidden layers.*Add hidden_units"),
+    ({"norm_beta": 1.0}, r"norm_beta must be in \[0, 1\), got 1.0"),
+    ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0. It is the share .* course's keep_prob is 1 - dropout"),
+    ({"dropout": (0.1, 0.2, 0.3)}, r"dropout must be one value, or one per hidden layer \(2\), got 3 values"),
+    ({"dropout": (0.1, -0.2)}, r"dropout must be in \[0, 1\), got -0.2"),
+    ({"l1": -1.0}, r"l1 must be at least 0 and finite, got -1.0"),
+    ({"l2": math.inf}, r"l2 must be at least 0 and finite, got inf"),
+    ({"l2": math.nan}, r"l2 must be at least 0 and finite, got nan"),
+    ({"weight_decay": "1"}, r"weight_decay must be at least 0 and finite, got '1'"),
+    ({"label_smoothing": 1}, r"label_smoothing must be in \[0, 1\), got 1"),
+    ({"optimizer": "Adam"}, r"optimizer must be one of sgd, .*, got 'Adam'. Did you mean 'adam'\?"),
+    ({"learning_rate": -0.1}, r"learning_rate must be .* got -0.1. Leave it out for the optimiser's default"),
+    ({"learning_rate": True}, r"learning_rate must be .* got True"),
+    ({"momentum": 1}, r"momentum must be in \[0, 1\), got 1"),
+    ({"momentum_form": "mean"}, r"momentum_form must be one of average, sum, got 'mean'"),
+    ({"beta1": -0.5}, r"beta1 must be in \[0, 1\), got -0.5"),
+    ({"beta2": 1.0}, r"beta2 must be in \[0, 1\), got 1.0"),
+    (
+        {"epsilon": 0},
+        r"epsilon must be at least 1e-20 and finite, got 0. It keeps the step .* is 1e-8",
+    ),
+    ({"schedule": "exponentail"}, r"schedule must be one of .*, got 'exponentail'. Did you mean 'exponential'\?"),
+    ({"decay_rate": 0.5}, r"decay_rate must be left out with schedule='constant', got 0.5. It is read by inverse_time"),
+    ({"decay_rate": -1, "schedule": "staircase"}, r"decay_rate must be at least 0 and finite, got -1"),
+    ({"decay_every": 0}, r"decay_every must be a whole number from 1 to 10000000, got 0"),
+    ({"warmup": -1}, r"warmup must be at least 0 and finite, got -1"),
+    ({"batch_size": 0}, r"batch_size must be a whole number from 1 to .*, got 0. Or \"full\" for all rows at once"),
+    ({"batch_size": "all"}, r"batch_size must be a whole number .*, got 'all'"),
+    ({"epochs": 0}, r"epochs must be a whole number from 1 to 10000000, got 0"),
+    ({"early_stopping": 0}, r"early_stopping must be a whole number from 1"),
+    ({"stop_after": 1.0}, r"stop_after must be a whole number from 1"),
+    ({"epochs": 3, "stop_after": 4}, r"stop_after must be at most epochs = 3, got 4. Raise epochs or lower stop_after"),
+    ({"rows": "train+dev", "early_stopping": 3}, r"early_stopping must be left out with rows=\"train\+dev\", got 3"),
+    ({"rows": 0.5}, r"rows must be 1.0, \(fold, folds\) or 'train\+dev', got 0.5. 1.0 means the training rows"),
+    ({"rows": (1, 2, 3)}, r"rows must be 1.0, \(fold, folds\) or 'train\+dev', got \(1, 2, 3\)"),
+    ({"rows": (5, 5)}, r"rows must be a whole number from 0 to 4, got 5. It is \(fold, folds\), folds counted from 0"),
+    ({"rows": (0, 1)}, r"rows must be a whole number from 2 to 1000, got 1"),
+    ({"seed": -1}, r"seed must be a whole number from 0 to 2147483647, got -1"),
+    ({"seed": 2**31}, r"seed must be a whole number from 0 to 2147483647, got 2147483648"),
+    ({"norm_epsilon": 0.0}, r"norm_epsilon must be in \[1e-20, 1\), got 0.0. The course's is 1e-8"),
+    ({"norm_epsilon": 1e-46}, r"norm_epsilon must be in \[1e-20, 1\), got 1e-46"),
+    ({"epsilon": 1e-46}, r"epsilon must be at least 1e-20 and finite, got 1e-46"),
+]
+
+
+@pytest.mark.parametrize(("settings", "words"), REFUSED)
+def test_refused_with_what_must_hold_what_came_and_what_to_do(settings, words):
+    with pytest.raises(BadConfig, match=rf"^Config\.{words}"):
+        Config(**settings)
+
+
+def test_every_setting_is_named_in_some_refusal():
+    named = {name for settings, _ in REFUSED for name in settings}
+    assert named == set(Config().to_json())
+
+
+def test_it_is_an_error_of_caviar_and_of_value():
+    with pytest.raises(caviar.CaviarError):
+        Config(epochs=0)
+    with pytest.raises(ValueError, match="epochs"):
+        Config(epochs=0)
+    with pytest.raises(TypeError):
+        Config((64,))

@@ -1,0 +1,90 @@
+import os
+import warnings
+
+import jax
+import pytest
+
+from caviar.training import devices
+
+
+def test_cores():
+    assert 1 <= devices.usable_cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(("affinity", "quota", "cores"), [(8, None, 8), (8, 2.5, 2), (2, 8.0, 2), (4, 0.5, 1)])
+def test_cores_by_affinity_and_quota(affinity, quota, cores, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(affinity)), raising=False)
+    monkeypatch.setattr(devices, "_cgroup_quota", lambda: quota)
+    assert devices.usable_cores() == cores
+
+
+def test_at_least_two_devices():
+    """A network's bits differ between one device and several: also one core has two."""
+    mesh = devices.mesh()
+    assert mesh.size == len(jax.local_devices()) >= 2
+    assert mesh.axis_names == ("networks",)
+    assert devices.mesh() is mesh
+
+
+def test_the_size_of_a_lane_is_a_function_of_cost_alone():
+    costs = [1, 1 << 12, (1 << 12) + 1, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 30]
+    lanes = [devices.lane_size(cost) for cost in costs]
+    assert lanes == sorted(lanes, reverse=True)
+    assert all(lane & (lane - 1) == 0 for lane in lanes)
+    if jax.local_devices()[0].platform == "cpu":
+        assert lanes == [8, 8, 4, 4, 2, 2, 1, 1]
+    for cost, lane in zip(costs, lanes, strict=True):
+        assert devices.block_size(cost) == lane * devices.mesh().size
+
+
+@pytest.fixture
+def without_cache():
+    """No compilation cache is set, as in a program of the user's; put back afterwards."""
+    names = [
+        "jax_compilation_cache_dir",
+        "jax_compilation_cache_max_size",
+        "jax_persistent_cache_min_compile_time_secs",
+        "jax_persistent_cache_min_entry_size_bytes",
+    ]
+    before = {name: jax.config.values[name] for name in names}
+    jax.config.update("jax_compilation_cache_dir", None)
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.mark.usefixtures("without_cache")
+def test_compiled_programs_are_kept_in_the_user_s_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "cache_folder", lambda: tmp_path / "caviar")
+    devices._use_compilation_cache()
+    assert jax.config.values["jax_compilation_cache_dir"] == str(tmp_path / "caviar" / "compiled")
+    assert jax.config.values["jax_compilation_cache_max_size"] == 1 << 30
+    assert (tmp_path / "caviar" / "compiled").is_dir()
+
+
+@pytest.mark.usefixtures("without_cache")
+def test_a_cache_folder_that_cannot_be_written_is_said_and_does_no_harm(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(devices, "cache_folder", lambda: tmp_path / "file")
+    with pytest.warns(UserWarning, match="must be a folder that can be written .* Set JAX_COMPILATION_CACHE_DIR"):
+        devices._use_compilation_cache()
+    assert jax.config.values["jax_compilation_cache_dir"] is None
+
+
+def test_a_cache_of_the_user_s_own_stays():
+    before = jax.config.values["jax_compilation_cache_dir"]
+    assert before
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        devices._use_compilation_cache()
+    assert jax.config.values["jax_compilation_cache_dir"] == before
+
+
+def test_the_cache_folder_follows_the_system(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert devices.cache_folder() == tmp_path / "caviar"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert devices.cache_folder().parts[-2:] == (".cache", "caviar")
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert devices.cache_folder().parts[-3:] == ("Library", "Caches", "caviar")
