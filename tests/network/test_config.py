@@ -101,6 +101,9 @@ def test_the_rate_that_is_used(optimizer):
 
 
 REFUSED = [
+    ({"l2": 10**400}, r"l2 must be at least 0 and finite"),
+    ({"l1": 1e39}, r"l1 must be at least 0 and finite"),
+    ({"rows": True}, r"rows must be 1\.0, .* got True"),
     ({"hidden_units": (0,)}, r"hidden_units must be a whole number from 1 to 1048576, got 0"),
     ({"hidden_units": (2.5,)}, r"hidden_units must be a whole number.*got 2.5"),
     ({"hidden_units": True}, r"hidden_units must be whole numbers, one per hidden layer, got True"),

@@ -92,6 +92,12 @@ def test_columns_in_any_order_and_more_of_them(saved):
         caviar.predict(saved, frame.drop("x2"))
 
 
+def test_no_rows_give_no_predictions_of_the_same_kind(saved):
+    none = caviar.predict(saved, fresh_rows().clear(), proba=True)
+    assert none.schema == caviar.predict(saved, fresh_rows(), proba=True).schema
+    assert none.height == 0
+
+
 def test_labels_keep_their_type():
     for labels in ([3, 7], [True, False], ["yes", "no"]):
         x, y = toy_splits.blobs(60, 2, 4)

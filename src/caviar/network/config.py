@@ -33,6 +33,9 @@ DECAYING: tuple[ScheduleName, ...] = ("inverse_time", "exponential", "staircase"
 _SMALLEST = 1e-20
 """A number that keeps a division finite, forward and backward, must not vanish in float32."""
 
+_FINITE = 1e38
+"""What float32 still holds."""
+
 _XAVIER = (
     "Config.initializer must be one of {known}, got 'xavier'. The word has two meanings: "
     "the course's 1/inputs is 'lecun', Glorot's 2/(inputs + outputs) is 'glorot'."
@@ -220,7 +223,7 @@ class Config:
                 raise BadConfig(f"Config.rows must be 1.0, (fold, folds) or 'train+dev', got {self.rows!r}.")
             _whole("rows", self.rows[1], 2, 1000)
             _whole("rows", self.rows[0], 0, self.rows[1] - 1, advice="It is (fold, folds), folds counted from 0.")
-        elif self.rows != 1:
+        elif self.rows is True or self.rows != 1:
             raise BadConfig(
                 f"Config.rows must be 1.0, (fold, folds) or 'train+dev', got {self.rows!r}. 1.0 means the "
                 "training rows."
@@ -297,7 +300,7 @@ def _flag(name: str, value: Any) -> None:
 
 def _number(name: str, value: Any, low: float, below: float, advice: str = "") -> None:
     """`value` must be a number in [low, below)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < below:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < min(below, _FINITE):
         wanted = f"at least {low:g} and finite" if below == math.inf else f"in [{low:g}, {below:g})"
         raise BadConfig(f"Config.{name} must be {wanted}, got {value!r}. {advice}".rstrip())
 

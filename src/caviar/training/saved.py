@@ -71,7 +71,7 @@ class Model:
         if classes is None:
             return pl.DataFrame({"prediction": self.target.decode(raw[:, 0])})
         shares = softmax(raw.astype(float), axis=1)
-        answer = pl.DataFrame({"prediction": [classes[code] for code in raw.argmax(axis=1)]})
+        answer = pl.DataFrame({"prediction": pl.Series(classes).gather(raw.argmax(axis=1))})
         if proba:
             answer = answer.with_columns(
                 pl.Series(f"probability of {label}", shares[:, code]) for code, label in enumerate(classes)
