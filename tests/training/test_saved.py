@@ -93,7 +93,7 @@ def test_columns_in_any_order_and_more_of_them(saved):
 
 
 def test_no_rows_give_no_predictions_of_the_same_kind(saved):
-    none = caviar.predict(saved, fresh_rows().clear(), proba=True)
+    none = caviar.load(saved).predict(fresh_rows().clear(), proba=True)
     assert none.schema == caviar.predict(saved, fresh_rows(), proba=True).schema
     assert none.height == 0
 

@@ -85,18 +85,26 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
 def paired_gain(before: Numbers, after: Numbers, level: float = LEVEL) -> Estimate:
     """Mean of before - after over the same seeds and the same rows: positive where `after` is better.
 
+    The spread is the bootstrap's over seeds and rows. Its quantile is Student's t, since the part that comes from a few
+    seeds is itself poorly known.
+
     Args:
         before: losses or errors, shape (seeds, rows).
         after: the same seeds and rows.
         level: of the interval; raised when many remedies are tried.
+
+    Source: Satterthwaite 1946, for the degrees of freedom of a sum of two variances.
     """
     gains = before - after
-    resampled = _resampled_means(gains)
-    tail = (1 - level) / 2
-    middle, spread = float(gains.mean()), float(resampled.std())
-    # Normal quantiles of the bootstrap's spread: tails below 1 % cannot be read off a few thousand resamples.
-    half = float(stats.norm.ppf(1 - tail)) * spread
-    return Estimate(middle, middle - half, middle + half, gains.shape[1])
+    seeds, rows = gains.shape
+    middle, variance = float(gains.mean()), float(_resampled_means(gains).var())
+    if variance == 0:
+        return Estimate(middle, middle, middle, rows)
+    of_seeds = min(variance, float(gains.mean(axis=1).var(ddof=1)) / seeds) if seeds > 1 else 0.0
+    freedom = variance**2 / (of_seeds**2 / max(1, seeds - 1) + (variance - of_seeds) ** 2 / max(1, rows - 1))
+    # Tails below 1 % cannot be read off a few thousand resamples: a quantile of the distribution is taken instead.
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * variance**0.5
+    return Estimate(middle, middle - half, middle + half, rows)
 
 
 def of_metric(metric: Callable[[Numbers | None], Numbers], rows: int) -> Estimate:

@@ -39,3 +39,17 @@ class Remedy:
     def touches(self, other: "Remedy") -> bool:
         """Whether both change the same setting, so that they cannot be combined."""
         return bool(self.settings.keys() & other.settings.keys()) or "keep" not in (self.scale, other.scale)
+
+
+def with_layers(config: Config, hidden_units: tuple[int, ...]) -> dict[str, Any]:
+    """The settings that give a config other hidden layers.
+
+    What it has per layer, activation or dropout, is cut to the layers, or goes on as in the last.
+    """
+    settings: dict[str, Any] = {"hidden_units": hidden_units}
+    for name in ("activation", "dropout"):
+        own = getattr(config, name)
+        if isinstance(own, tuple) and len(own) != len(hidden_units):
+            more = own[-1:] or (getattr(Config, name),)
+            settings[name] = (own + more * len(hidden_units))[: len(hidden_units)]
+    return settings

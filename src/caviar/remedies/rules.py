@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from caviar.data.split import Split
 from caviar.diagnosis.finding import Finding
 from caviar.network.config import Config
-from caviar.remedies.remedy import Against, Remedy
+from caviar.remedies.remedy import Against, Remedy, with_layers
 from caviar.training.plan import epochs_planned
 
 _RECIPE = "course section 2 (the basic recipe)"
 _WIDEST = 512
+_SMOOTHING, _DECAY = 0.1, 0.01
 
 
 def prescribe(findings: Sequence[Finding], config: Config, split: Split) -> list[Remedy]:
@@ -52,7 +53,7 @@ def _against_bias(config: Config, split: Split) -> Iterator[Remedy]:
         yield Remedy(
             "larger network",
             "bias",
-            {"hidden_units": _scaled(wide, 2)},
+            with_layers(config, _scaled(wide, 2)),
             "Twice the units can fit more.",
             "up to four times the time",
             _RECIPE,
@@ -60,7 +61,7 @@ def _against_bias(config: Config, split: Split) -> Iterator[Remedy]:
     yield Remedy(
         "deeper network",
         "bias",
-        {"hidden_units": (*wide, wide[-1])},
+        with_layers(config, (*wide, wide[-1])),
         "One more hidden layer can build on the last.",
         "one more layer's time",
         _RECIPE,
@@ -68,7 +69,7 @@ def _against_bias(config: Config, split: Split) -> Iterator[Remedy]:
     yield Remedy(
         "longer training",
         "bias",
-        {"epochs": 3 * epochs_planned(config, split)},
+        {"epochs": 3 * epochs_planned(config, split), "stop_after": None},
         "The objective may still be falling.",
         "three times the time",
         _RECIPE,
@@ -116,7 +117,7 @@ def _against_variance(config: Config, split: Split) -> Iterator[Remedy]:
             "course section 3 (L2)",
         )
     if config.hidden_units:
-        for rate in (0.2, 0.5):
+        for rate in (rate for rate in (0.2, 0.5) if rate > max(config.dropouts)):
             yield Remedy(
                 f"dropout {rate}",
                 "variance",
@@ -125,31 +126,33 @@ def _against_variance(config: Config, split: Split) -> Iterator[Remedy]:
                 "slower learning",
                 "Srivastava et al. 2014; course section 3 (dropout)",
             )
-    yield Remedy(
-        "early stopping",
-        "variance",
-        {"early_stopping": max(5, epochs_planned(config, split) // 6)},
-        "Stops before the network learns its rows by heart.",
-        "none: it saves time",
-        "course section 3 (early stopping)",
-    )
-    if split.task == "classification":
+    if split.n_dev:  # rows to watch
+        yield Remedy(
+            "early stopping",
+            "variance",
+            {"early_stopping": max(5, epochs_planned(config, split) // 6)},
+            "Stops before the network learns its rows by heart.",
+            "none: it saves time",
+            "course section 3 (early stopping)",
+        )
+    if split.task == "classification" and config.label_smoothing < _SMOOTHING:
         yield Remedy(
             "label smoothing",
             "variance",
-            {"label_smoothing": 0.1},
+            {"label_smoothing": _SMOOTHING},
             "The network need not become certain.",
             "none",
             "Szegedy et al. 2016",
         )
-    yield Remedy(
-        "weight decay",
-        "variance",
-        {"weight_decay": 0.01, **({"optimizer": "adamw"} if config.optimizer == "adam" else {})},
-        "Weights shrink a little at every step, whatever their gradient's size.",
-        "none",
-        "Loshchilov & Hutter 2019",
-    )
+    if config.weight_decay < _DECAY:
+        yield Remedy(
+            "weight decay",
+            "variance",
+            {"weight_decay": _DECAY, **({"optimizer": "adamw"} if config.optimizer == "adam" else {})},
+            "Weights shrink a little at every step, whatever their gradient's size.",
+            "none",
+            "Loshchilov & Hutter 2019",
+        )
 
 
 def _for_training(config: Config, split: Split) -> Iterator[Remedy]:
@@ -180,7 +183,8 @@ def _changes(remedy: Remedy, config: Config, split: Split) -> bool:
     """Whether the remedy would change anything."""
     if remedy.scale != "keep":
         return remedy.scale != split.scale
-    if remedy.settings.keys() >= {"optimizer", "learning_rate"} and remedy.settings["optimizer"] == config.optimizer:
+    own = "adam" if config.optimizer == "adamw" else config.optimizer
+    if remedy.settings.keys() >= {"optimizer", "learning_rate"} and remedy.settings["optimizer"] == own:
         return False
     return remedy.apply(config) != config
 

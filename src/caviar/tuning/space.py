@@ -21,6 +21,7 @@ from optuna import distributions
 
 from caviar.errors import BadSpace, nearest
 from caviar.network.config import Config
+from caviar.remedies.remedy import with_layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,15 +36,17 @@ class Uniform:
 
     def at(self, u: float) -> float:
         """The value at place u in [0, 1] of the scale."""
-        return self.low + u * (self.high - self.low)
+        return float(np.clip(self.low + u * (self.high - self.low), self.low, self.high))
 
-    def place(self, value: float) -> float:
-        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge."""
+    def place(self, value: Any) -> float:
+        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
+        if not _is_number(value):
+            return 0.5
         return _clip((value - self.low) / (self.high - self.low))
 
-    def holds(self, value: float) -> bool:
+    def holds(self, value: Any) -> bool:
         """Whether the value lies in the dimension."""
-        return self.low <= value <= self.high
+        return _is_number(value) and self.low <= value <= self.high
 
     def stored(self, value: float) -> float:
         """The value as a study keeps it."""
@@ -72,13 +75,15 @@ class LogUniform:
         """The value at place u in [0, 1] of the scale."""
         return float(np.clip(self.low * (self.high / self.low) ** u, self.low, self.high))
 
-    def place(self, value: float) -> float:
-        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge."""
+    def place(self, value: Any) -> float:
+        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
+        if not _is_number(value):
+            return 0.5
         return _clip(math.log(max(value, 1e-300) / self.low) / math.log(self.high / self.low))
 
-    def holds(self, value: float) -> bool:
+    def holds(self, value: Any) -> bool:
         """Whether the value lies in the dimension."""
-        return self.low <= value <= self.high
+        return _is_number(value) and self.low <= value <= self.high
 
     def stored(self, value: float) -> float:
         """The value as a study keeps it."""
@@ -108,14 +113,16 @@ class OneMinusLogUniform:
         """The value at place u in [0, 1] of the scale."""
         return float(np.clip(1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u, self.low, self.high))
 
-    def place(self, value: float) -> float:
-        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge."""
+    def place(self, value: Any) -> float:
+        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
+        if not _is_number(value):
+            return 0.5
         share = math.log(max(1 - value, 1e-300) / (1 - self.low)) / math.log((1 - self.high) / (1 - self.low))
         return _clip(share)
 
-    def holds(self, value: float) -> bool:
+    def holds(self, value: Any) -> bool:
         """Whether the value lies in the dimension."""
-        return self.low <= value <= self.high
+        return _is_number(value) and self.low <= value <= self.high
 
     def stored(self, value: float) -> float:
         """The value as a study keeps it: log10(1 - beta), since Optuna has no such scale."""
@@ -148,8 +155,10 @@ class Integer:
         value = low + u * (high - low)
         return int(np.clip(round(math.exp(value) if self.log else value), self.low, self.high))
 
-    def place(self, value: float) -> float:
-        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge."""
+    def place(self, value: Any) -> float:
+        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
+        if not _is_number(value):
+            return 0.5
         low, high = self._ends()
         return _clip(((math.log(max(value, 1e-300)) if self.log else value) - low) / (high - low))
 
@@ -158,9 +167,9 @@ class Integer:
         low, high = self.low - 0.499, self.high + 0.499
         return (math.log(max(low, 0.501)), math.log(high)) if self.log else (low, high)
 
-    def holds(self, value: float) -> bool:
+    def holds(self, value: Any) -> bool:
         """Whether the value lies in the dimension."""
-        return self.low <= value <= self.high
+        return _is_number(value) and self.low <= value <= self.high
 
     def stored(self, value: float) -> int:
         """The value as a study keeps it."""
@@ -179,6 +188,11 @@ class Choice:
 
     def __init__(self, *options: Any) -> None:
         object.__setattr__(self, "options", options)
+        if not all(option is None or isinstance(option, (int, float, str)) for option in options):
+            raise BadSpace(
+                f"Choice needs options that a study can keep - words, numbers, True, False, None - got {options!r}. "
+                "Search what is given per layer as one value for all."
+            )
         if len(options) == 0 or len(set(options)) < len(options):
             raise BadSpace(f"Choice needs at least one option and none twice, got {options!r}.")
 
@@ -187,7 +201,7 @@ class Choice:
         return self.options[min(len(self.options) - 1, int(u * len(self.options)))]
 
     def place(self, value: Any) -> float:
-        """The middle of the part that a value owns; 0 for a value that is none of the options."""
+        """The middle of the part that a value owns; a value that is none of the options is taken for the first."""
         known = self.options.index(value) if value in self.options else 0
         return (known + 0.5) / len(self.options)
 
@@ -256,7 +270,7 @@ class Space(Mapping[str, Dimension]):
         if "layers" in values or "units" in values:
             own = self.values_of(base)
             layers, units = values.get("layers", own["layers"]), values.get("units", own["units"])
-            settings["hidden_units"] = (units,) * layers
+            settings = with_layers(base, (units,) * layers) | settings
         return base.changed(**settings)
 
     def values_of(self, config: Config) -> dict[str, Any]:
@@ -276,6 +290,11 @@ def _ordered(dimension: object, low: float, high: float) -> None:
             f"{type(dimension).__name__} needs finite numbers low < high, got low={low!r}, high={high!r}. "
             "Exchange or correct them."
         )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a setting is one number; it may be None, "full" or one value per layer instead."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _clip(u: float) -> float:

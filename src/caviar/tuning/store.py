@@ -4,8 +4,7 @@ One write per finished trial. The journal file is made safe against a torn last 
 Optuna's own reader does not survive; the caller holds the run folder's lock while it is open.
 """
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +16,9 @@ from caviar.errors import BadRun
 from caviar.tuning.space import Space
 
 STUDY_NAME = "caviar"
+
+_JOURNAL = b'{"op_code"'
+"""How a journal begins."""
 
 
 def open_study(storage: str | Path | None, direction: Literal["minimize", "maximize"]) -> optuna.Study:
@@ -85,20 +87,15 @@ def _inside(space: Space, name: str, value: Any) -> Any:
 
 
 def _mend(path: Path) -> None:
-    """Remove a lock that a killed process left, and cut a last line that was not written to its end."""
-    with contextlib.suppress(FileNotFoundError):
-        path.with_name(path.name + ".lock").unlink()
-    with contextlib.suppress(FileNotFoundError), path.open("rb+") as journal:
-        content = journal.read()
-        end = content.rfind(b"\n") + 1
-        if end < len(content):
+    """Remove a lock that a killed process left, and cut a last line that was not written to its end.
+
+    A file that is no journal is left as it is: Optuna's reader refuses it.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    if content[: len(_JOURNAL)] != _JOURNAL[: len(content)]:
+        return
+    path.with_name(path.name + ".lock").unlink(missing_ok=True)
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        with path.open("rb+") as journal:
             journal.truncate(end)
-
-
-def trials_by_id(study: optuna.Study) -> Sequence[optuna.trial.FrozenTrial]:
-    """All trials in the order of their generation and index."""
-
-    def order(trial: optuna.trial.FrozenTrial) -> tuple[int, ...]:
-        return tuple(int(n) for n in trial.user_attrs.get("caviar:id", "0/0").split("/"))
-
-    return sorted(study.trials, key=order)

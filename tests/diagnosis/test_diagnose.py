@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from caviar.data.read import read
+from caviar.data.split import Split, split
+from caviar.diagnosis import bias_variance as bv
+from caviar.diagnosis import sanity
+from caviar.diagnosis.diagnose import diagnose, diagnose_scores
+from caviar.errors import BadData
+from caviar.network.config import Config
+from caviar.training.metrics import row_errors
+from caviar.training.outputs import outputs
+from caviar.training.population import train
+from caviar.training.record import Run
+from diagnosis.made_scores import classes, score
+
+LEARNER = Config(hidden_units=(64,), learning_rate=0.01, epochs=80)
+LINEAR = Config(hidden_units=(), learning_rate=0.01, epochs=80)
+
+
+@pytest.fixture(scope="module")
+def noise() -> Split:
+    """Labels that have nothing to do with the inputs: there is only learning by heart."""
+    stream = np.random.default_rng(0)
+    return split(read((stream.normal(size=(700, 16)), stream.integers(2, size=700))), dev=400, test=0)
+
+
+@pytest.fixture(scope="module")
+def xor() -> Split:
+    """The label is the sign of a product: nothing for a linear model."""
+    x = np.random.default_rng(1).normal(size=(3_000, 2))
+    return split(read((x, (x[:, 0] * x[:, 1] > 0).astype(int))), dev=1_000, test=0)
+
+
+@pytest.fixture(scope="module")
+def learned(noise) -> list[Run]:
+    return train(noise, [LEARNER.changed(seed=seed) for seed in range(3)])
+
+
+def test_a_network_that_learns_noise_by_heart_has_high_variance(noise, learned):
+    (found,) = diagnose(learned, noise)
+    assert found.name == "high_variance"
+    assert found.evidence["train_error"]["value"] < 0.01
+    errors = [row_errors(answer, noise.y_dev).mean() for answer in _answers(learned, noise.x_dev)]
+    assert found.evidence["dev_error"]["value"] == pytest.approx(np.mean(errors))
+    assert 0.4 < found.evidence["dev_error"]["value"] < 0.6
+
+
+def test_one_run_need_not_be_in_a_list(noise, learned):
+    (found,) = diagnose(learned[0], noise)
+    assert (found.name, found.evidence["train_error"]["rows"]) == ("high_variance", 300)
+
+
+def test_a_linear_model_of_xor_has_high_bias(xor):
+    runs = train(xor, [LINEAR.changed(seed=seed) for seed in range(3)])
+    first = diagnose(runs, xor)[0]
+    assert first.name == "high_bias"
+    assert first.evidence["train_error"]["value"] > 0.4
+    assert diagnose(runs[:1], xor, optimal_error=0.48, tolerance=0.1) == []
+
+
+def test_networks_of_all_folds_are_judged_on_every_row(noise):
+    runs = train(noise, [LEARNER.changed(rows=(fold, 5), seed=seed) for seed in range(2) for fold in range(5)])
+    (found,) = diagnose(runs, noise)
+    assert (found.name, found.evidence["dev_error"]["rows"]) == ("high_variance", 700)
+    with pytest.raises(BadData, match="every seed trained on the same folds"):
+        diagnose(runs[:-1], noise)
+
+
+def test_no_runs(noise):
+    with pytest.raises(BadData, match=r"needs at least one run, got none\. Train one"):
+        diagnose([], noise)
+
+
+def test_runs_of_several_configs(noise, learned):
+    other = train(noise, [LEARNER.changed(learning_rate=0.02)])
+    with pytest.raises(BadData, match=r"got 2 configs\. Call it once for each"):
+        diagnose([*learned, *other], noise)
+
+
+def test_a_rate_that_blows_up_is_the_only_finding(noise):
+    runs = train(noise, [LEARNER.changed(optimizer="sgd", learning_rate=1e30)])
+    assert runs[0].status == "diverged"
+    (found,) = diagnose(runs, noise)
+    assert (found.name, found.severity) == ("diverged", "critical")
+
+
+def test_what_hurts_most_comes_first():
+    rows = classes(2_000, 60)
+    scores = [score(error=0.3, rows=60, train_error=0.15), score(error=0.3, rows=60, train_error=0.15)]
+    found = diagnose_scores([*scores, score(status="diverged", rows=60)], rows)
+    assert [finding.name for finding in found] == ["diverged", "high_bias", "high_variance"]
+    assert found[0] == sanity.diverged([*scores, score(status="diverged", rows=60)])[0]
+    assert found[1:] == bv.findings(bv.bias_variance(scores, rows), rows)
+
+
+def test_optimal_error_and_tolerance_are_handed_on():
+    rows = classes(2_000, 60)
+    scores = [score(error=0.3, rows=60, train_error=0.15)]
+    given = diagnose_scores(scores, rows, optimal_error=0.15, tolerance=0.03)
+    assert [finding.name for finding in given] == ["high_variance"]
+    assert (given[0].evidence["optimal_error"], given[0].evidence["tolerance"]) == (0.15, 0.03)
+
+
+def _answers(runs: list[Run], x: np.ndarray) -> list[np.ndarray]:
+    return outputs([(run.config, run.weights, run.statistics) for run in runs], x)

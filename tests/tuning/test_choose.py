@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from caviar.network.config import Config
+from caviar.remedies.experiment import Candidate
+from caviar.tuning.choose import choose, fixed_epochs
+from diagnosis.made_scores import classes, score
+from remedies.fake_bench import FakeBench
+
+SPLIT = classes(400, 100)
+START = Candidate(Config(), SPLIT)
+SEEDS = (101, 102, 103)
+
+
+def finalist(l2: float) -> tuple[str, Candidate]:
+    return f"l2 {l2}", Candidate(Config(l2=l2), SPLIT)
+
+
+def decided(*others, loss=lambda config, _: 2 - config.l2, metric="error", **settings):
+    bench = FakeBench(loss, **settings)
+    return choose([("first", START), *others], bench.judge, SEEDS, metric), bench
+
+
+def test_the_best_of_those_that_beat_the_first_is_chosen():
+    (chosen, judged), _ = decided(finalist(0.2), finalist(0.6), finalist(0.4))
+    assert chosen is judged[2]
+    assert (chosen.name, chosen.verdict) == ("l2 0.6", "accepted")
+    assert chosen.gain.value == pytest.approx(0.6, abs=0.03)
+    assert [f.name for f in judged] == ["first", "l2 0.2", "l2 0.6", "l2 0.4"]
+
+
+def test_the_first_is_kept_when_nothing_is_shown_to_beat_it():
+    (chosen, judged), _ = decided(finalist(0.01), finalist(0.02), noise=2.0)
+    assert chosen is judged[0]
+    assert chosen.candidate is START
+    assert chosen.gain.value == 0
+    assert [f.verdict for f in judged[1:]] != ["accepted"] * 2
+
+
+def test_the_first_alone_is_chosen():
+    (chosen, judged), _ = decided()
+    assert chosen is judged[0]
+    assert len(judged) == 1
+
+
+def test_everyone_is_judged_with_every_fresh_seed_and_no_other():
+    (_, judged), bench = decided(finalist(0.2), ("robust", Candidate(Config(), SPLIT.rescaled("robust"))))
+    assert {config.seed for configs in bench.judged for config in configs} == set(SEEDS)
+    assert bench.scales == {"standard", "robust"}
+    for found in judged:
+        assert [each.config for each in found.scores] == [found.candidate.config.changed(seed=s) for s in SEEDS]
+    assert bench.glanced == []
+
+
+def test_more_finalists_need_a_clearer_gain():
+    """Bonferroni: a gain of 2.2 standard errors stands against one rival, not among five."""
+    noise = np.random.default_rng(0).normal(size=500)
+    noise = (noise - noise.mean()) / noise.std()
+
+    def judge(_, configs):
+        return [score(c, loss=2.0 - bool(c.l2) * (2.2 / 500**0.5 + noise)) for c in configs]
+
+    def verdicts(count):
+        others = [finalist(0.1 + i / 10) for i in range(count)]
+        _, judged = choose([("first", START), *others], judge, SEEDS, "error")
+        return {f.verdict for f in judged[1:]}
+
+    assert verdicts(1) == {"accepted"}
+    assert verdicts(5) == {"undecided"}
+
+
+def test_a_metric_other_than_the_loss_decides_among_those_accepted():
+    def judge(_, configs):
+        return [score(c, loss=np.full(50, 2 - c.l2), value=1 - c.l2) for c in configs]
+
+    def chosen(metric):
+        found, _ = choose([("first", START), finalist(0.2), finalist(0.6)], judge, SEEDS, metric)
+        return found.name
+
+    assert chosen("error") == "l2 0.6"
+    assert chosen("mae") == "l2 0.6"
+    assert chosen("auc") == "l2 0.2"  # there the value is larger
+
+
+def test_epochs_that_were_best_are_fixed():
+    stopping = Config(early_stopping=5, epochs=40)
+    assert fixed_epochs(stopping, 12) == Config(epochs=40, stop_after=12)
+    assert fixed_epochs(Config(epochs=40), 12) == Config(epochs=40)

@@ -1,0 +1,84 @@
+import numpy as np
+import optuna
+import pytest
+
+from caviar.errors import BadConfig, BadSpace
+from caviar.network.config import Config
+from caviar.training.metrics import metric_for
+from caviar.training.scores import judge, row_plan
+from caviar.tuning.defaults import default_space
+from caviar.tuning.search import tune
+from caviar.tuning.space import LogUniform, Space, Uniform
+from diagnosis.made_scores import classes, quantity
+from tuning.made_searches import content, figures
+
+SPLIT = classes(300, 100)
+BASE = Config(hidden_units=(8,), learning_rate=0.001, epochs=3, batch_size=32)
+SPACE = Space({"learning_rate": LogUniform(1e-3, 1e-1), "l2": LogUniform(1e-3, 10), "momentum": Uniform(0, 0.9)})
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return tune(SPLIT, SPACE, base=BASE, trials=24, seed=5, storage=tmp_path_factory.mktemp("study") / "study.log")
+
+
+def test_a_search_finds_better_settings_than_it_began_with(study):
+    assert len(study.trials) == 24
+    assert study.trials[0].config == BASE.changed(seed=5)
+    assert study.best.score.loss.mean() < 0.9 * study.trials[0].score.loss.mean()
+    assert len(study.zooms) == 2  # generations of 8
+
+
+def test_the_best_in_all_its_forms(study):
+    losses = [trial.score.loss.mean() for trial in study.trials]
+    assert study.best.number == int(np.argmin(losses))
+    assert study.best_config == SPACE.config(study.best_params, BASE.changed(seed=5))
+    assert study.best_value == study.best.score.value == study.best.score.error.mean()
+    assert study.optuna.trials[study.best.number].value == study.best_value
+
+
+def test_the_best_config_trained_alone_scores_the_same(study):
+    (alone,) = judge(SPLIT, [study.best_config], metric_for(SPLIT.task, None), on=row_plan(SPLIT))
+    np.testing.assert_array_equal(alone.loss, study.best.score.loss)
+    assert len(alone.loss) == 400  # out of fold: every row of train and dev
+
+
+def test_the_same_seed_tunes_alike_in_memory_or_on_disk(study):
+    again = tune(SPLIT, SPACE, base=BASE, trials=24, seed=5)
+    assert figures(again) == figures(study)
+    assert content(again.optuna) == content(study.optuna)
+
+
+def test_a_metric_that_is_maximised():
+    study = tune(SPLIT, SPACE, base=BASE, trials=16, metric="auc")
+    assert study.metric == "auc"
+    assert study.optuna.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert study.best_value == max(trial.score.value for trial in study.trials) == study.optuna.best_value
+    assert 0.5 < study.best_value <= 1
+
+
+def test_no_generation_is_begun_when_time_is_up():
+    assert len(tune(SPLIT, SPACE, base=BASE, trials=24, seconds=1e-9).trials) == 8
+
+
+def test_the_usual_space():
+    study = tune(SPLIT, base=BASE.changed(optimizer="sgd"), trials=8)
+    assert study.space == default_space(BASE.changed(optimizer="sgd"), SPLIT)
+    assert len(study.trials) == 8
+
+
+def test_a_quantity():
+    study = tune(quantity(300, 100), SPACE, base=BASE, trials=8)
+    assert study.metric == "rmse"
+    assert study.best_value == pytest.approx(np.sqrt(study.best.score.error.mean()) * quantity(300, 100).target.std)
+
+
+@pytest.mark.parametrize("budget", [{"trials": 0}, {"trials": -1}, {"seconds": 0}, {"seconds": -2.0}])
+def test_a_budget_of_nothing(budget):
+    with pytest.raises(BadSpace, match="at least 1 trial and more than 0 seconds, got"):
+        tune(SPLIT, SPACE, **budget)
+
+
+def test_a_metric_of_the_other_task():
+    with pytest.raises(BadConfig, match="which is for regression"):
+        tune(SPLIT, SPACE, metric="rmse")
