@@ -188,7 +188,7 @@ def _rows(given: str | None) -> str | float | None:
     """A file, or a share or number of rows."""
     if given is None:
         return None
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         number = float(given)
         return int(number) if number == int(number) and number != 1.0 else number
     return given

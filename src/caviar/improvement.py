@@ -6,6 +6,7 @@ that an interrupted run goes on where it was.
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +15,16 @@ from typing import Any
 import numpy as np
 
 from caviar.data.read import read
+from caviar.data.samples import SAMPLES
 from caviar.data.split import Split, split
 from caviar.data.table import Table
-from caviar.data.task import Task
+from caviar.data.task import Task, infer_task
 from caviar.diagnosis import sanity
 from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
 from caviar.diagnosis.diagnose import diagnose_scores
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import paired_gain
-from caviar.errors import BadSpace
+from caviar.errors import BadData, BadSpace
 from caviar.network.config import Config
 from caviar.remedies.combine import combined
 from caviar.remedies.experiment import Candidate, Experiment, Outcome, at_rates, experiment, judge_all, rounds
@@ -38,7 +40,7 @@ from caviar.training.checkpoint import ScoreFiles
 from caviar.training.metrics import MetricName, metric_for, task_of
 from caviar.training.plan import epochs_planned, program_for, relative_cost
 from caviar.training.saved import Model, load, save
-from caviar.training.scores import Score, error_in_unit, row_plan
+from caviar.training.scores import Score, constant_score, error_in_unit, row_plan
 from caviar.training.workbench import Workbench
 from caviar.tuning.baselines import Baseline, train_baselines
 from caviar.tuning.choose import Finalist, choose, fixed_epochs
@@ -55,6 +57,9 @@ _BASELINE_SEEDS = 5
 _COMPARING_SEEDS = 3
 _FINAL_SEEDS = 3
 _TOP = 3
+_SEEDS = 1 << 31
+"""A Config's seed is below."""
+
 _REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.95
 """Shares of the seconds given, by which remedies, search and last comparison should be done."""
 
@@ -131,18 +136,20 @@ def improve(
     _check_budget(seconds, trials)
     began = time.monotonic()
     tell = listener or Silent()
-    tell.stage("Reading")
-    if metric is not None and task is None:
-        task = task_of(metric)
     table = read(data, target)
+    if metric is not None and task is None:
+        task = _task_for(metric, table)
     column = table.target.name if table.target is not None else target
     given = [part if part is None or isinstance(part, (int, float)) else read(part, column) for part in (dev, test)]
     rows = split(table, *given, task=task, seed=seed)
+    optimised = metric_for(rows.task, metric)
+    _check_defined(optimised, rows)
+    _check_optimal(optimal_error, rows)
     start = (config or Config()).changed(seed=seed, rows=1.0)
     start = start.changed(learning_rate=start.rate, epochs=epochs_planned(start, rows))
     program_for(start, rows)
     asked = {
-        "data": str(Path(data).absolute()) if isinstance(data, (str, Path)) and Path(data).exists() else table.name,
+        "data": _named(data),
         "target": column,
         "config": None if config is None else config.to_json(),
         "dev": _named(dev),
@@ -166,7 +173,7 @@ def improve(
             split=rows,
             start=start,
             own=config is not None,
-            metric=metric_for(rows.task, metric),
+            metric=optimised,
             optimal_error=optimal_error,
             trials=trials,
             seed=seed,
@@ -225,10 +232,11 @@ class _Loop:
 
     def run(self) -> Improvement:
         """From the split to the report."""
+        self.tell.stage("Data")
         for line in (*self.table.notes, *self.split.explanation):
             self.tell.say(line)
         self.tell.stage("Baselines")
-        seeds = [self.seed + i for i in range(_BASELINE_SEEDS)]
+        seeds = self._seeds(_BASELINE_SEEDS)
         baselines = train_baselines(self.split, self.start, self.bench, own=self.own, seeds=seeds, metric=self.metric)
         self._tell_baselines(baselines)
 
@@ -237,7 +245,7 @@ class _Loop:
         findings = self._diagnose(baselines)
 
         self.tell.stage("Remedies")
-        seeds = [self.seed + i for i in range(1 + _COMPARING_SEEDS)]
+        seeds = self._seeds(1 + _COMPARING_SEEDS)
         prescribed = prescribe(findings, self.start, self.split)
         not_tried = self.folder.plan("not_tried", lambda: self._too_long(prescribed, seeds))
         tried = [remedy for remedy in prescribed if remedy.name not in not_tried]
@@ -408,10 +416,14 @@ class _Loop:
         size = int(np.clip(self.clock.left_until(_SEARCH_UNTIL) / 4 / each, 8, 64))
         return size if self.trials is None else min(size, max(8, self.trials // 4))
 
+    def _seeds(self, n: int, after: int = 0) -> list[int]:
+        """The n seeds that come `after` so many of the first; they begin again at 0 behind the largest."""
+        return [(self.seed + after + i) % _SEEDS for i in range(n)]
+
     @property
     def _final_seeds(self) -> list[int]:
         """Seeds that neither remedies nor search have used."""
-        return [(self.seed + 101 + i) % (1 << 31) for i in range(_FINAL_SEEDS)]
+        return self._seeds(_FINAL_SEEDS, after=101)
 
     def _choose(self, study: Study, around: Candidate) -> tuple[Finalist, list[Finalist]]:
         """The start, what the remedies gave, and the best of the search, with seeds that none of them has seen."""
@@ -465,14 +477,50 @@ class _Loop:
 
 
 def _check_budget(seconds: float | None, trials: int | None) -> None:
-    if seconds is not None and not seconds > 0:
-        raise BadSpace(f"--seconds must be above 0, got {seconds}. Leave it out for a budget of {TRIALS} trials.")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise BadSpace(
+            f"--seconds must be above 0 and finite, got {seconds}. Leave it out for a budget of {TRIALS} trials."
+        )
     if trials is not None and trials < 1:
         raise BadSpace(f"--trials must be at least 1, got {trials}. Leave it out for {TRIALS}.")
 
 
+def _check_defined(metric: MetricName, rows: Split) -> None:
+    """Refuse a metric that the rows to choose by cannot give, such as the AUC of a single class."""
+    if not math.isfinite(constant_score(rows, metric).value):
+        raise BadData(
+            f"The metric {metric} must be defined on the rows to choose by, but there all rows have the same "
+            f"'{rows.target.name}'. Give --dev rows that differ, or another --metric."
+        )
+
+
+def _check_optimal(error: float | None, rows: Split) -> None:
+    if error is None or 0 <= error < (1 if rows.task == "classification" else math.inf):
+        return
+    what = (
+        "in [0, 1): the share of rows that even a perfect model misses, such as 0.02"
+        if rows.task == "classification"
+        else f"at least 0 and finite: an RMSE in the unit of '{rows.target.name}'"
+    )
+    raise BadData(f"--optimal-error must be {what}; got {error}. Leave it out if it is not known.")
+
+
+def _task_for(metric: MetricName, table: Table) -> Task:
+    """The task of a metric, where the target allows it: only whole numbers can be classes as well as quantities.
+
+    Raises:
+        BadConfig: no such metric, or one of the other task.
+    """
+    wanted, target = task_of(metric), table.target
+    if target is not None and not (target.dtype.is_numeric() and (target == target.round()).all()):
+        metric_for(infer_task(target)[0], metric)
+    return wanted
+
+
 def _named(part: Any) -> Any:
-    """A dev or test set as run.json names it."""
+    """Data, or a dev or test set, as run.json names them."""
+    if isinstance(part, str) and part in SAMPLES:
+        return part
     if isinstance(part, (str, Path)):
         return str(Path(part).absolute())
     return part if part is None or isinstance(part, (int, float)) else "given in Python"

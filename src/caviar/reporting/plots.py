@@ -100,7 +100,7 @@ def bias_and_variance(parts: Sequence[tuple[str, BiasVariance]]) -> str:
     )
     axes.set_yticks([])
     axes.set_xlabel("error, %")
-    _from_zero(axes)
+    axes.set_xlim(left=0)
     axes.legend(
         frameon=False,
         fontsize=8,
@@ -134,7 +134,7 @@ def errors(rows: Sequence[tuple[str, Estimate, bool]], task: Task, unit: str) ->
             weight="bold" if chosen else "normal",
         )
     axes.set_yticks([])
-    _from_zero(axes)
+    axes.set_xlim(left=0)
     axes.set_xlabel("error, %" if task == "classification" else f"RMSE of {_text(unit)}")
     return _svg(figure)
 
@@ -285,12 +285,6 @@ def _log_axis(axes: Axes, x: Numbers) -> None:
 def _finite(figures: Any) -> Numbers:
     """Figures with 0 where one is NaN or infinite: a network that diverged is named, but has no bar."""
     return np.nan_to_num(figures, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def _from_zero(axes: Axes) -> None:
-    """The horizontal axis begins at zero, also when nothing is larger."""
-    right = axes.get_xlim()[1]
-    axes.set_xlim(0, right if right > 0 else 1)
 
 
 def _whisker(axes: Axes, place: float, estimate: Estimate, scale: float) -> None:
