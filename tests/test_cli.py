@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -71,6 +72,8 @@ def test_version(capsys):
         ["improve", "f.csv", "--metric", "beauty"],
         ["improve", "f.csv", "g.csv"],
         ["improve", "f.csv", "--resume", "run"],
+        ["improve", "--resume", "run", "--trials", "5"],
+        ["improve", "--resume", "run", "--no-refit"],
         ["predict", "run"],
         ["improvee", "f.csv"],
     ],
@@ -248,9 +251,13 @@ def test_an_interrupted_run_is_130_and_resume_ends_it(done, place, capsys, monke
     assert summary | {"seconds": 0} == whole | {"seconds": 0}
 
 
-def test_a_run_of_python_objects_is_not_resumed_from_files(tmp_path_factory, capsys):
+def test_a_run_of_python_objects_is_not_resumed_from_files(tmp_path_factory, tmp_path, capsys):
     result, _ = finished(tmp_path_factory.getbasetemp())
-    assert main(["improve", "--resume", str(result.folder)]) == 1
+    shutil.copytree(result.folder, tmp_path / "run")
+    assert main(["improve", "--resume", str(tmp_path / "run"), "--json"]) == 0  # it is finished: no data are needed
+    assert json.loads(capsys.readouterr().out) == result.summary
+    (tmp_path / "run" / "summary.json").unlink()
+    assert main(["improve", "--resume", str(tmp_path / "run")]) == 1
     assert "begun in Python with data that are not in a file. Call caviar.improve again" in capsys.readouterr().err
     assert frame().height == result.summary["rows"]
 

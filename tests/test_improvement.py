@@ -127,7 +127,6 @@ def test_an_interrupted_run_goes_on_where_it_was(searched, tmp_path, until):
     assert (out / curves).read_bytes() == (searched.folder / curves).read_bytes()
 
 
-@pytest.mark.xfail(reason="networks kept from the last comparison are trained, and counted, once more")
 def test_an_interruption_before_the_proof_changes_no_count(searched, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         caviar.improve(frame(), "y", out=tmp_path / "run", listener=Lines("== Proof"), **SEARCHED)

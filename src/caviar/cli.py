@@ -57,7 +57,7 @@ def improve(
         float | None, Parameter(help="Error of a perfect model, such as a person's: a share, or an RMSE.")
     ] = None,
     seconds: Annotated[float | None, Parameter(help="Time for the whole.")] = None,
-    trials: Annotated[int | None, Parameter(help="Configs of the search; 48 when left out.")] = None,
+    trials: Annotated[int | None, Parameter(help="Configs of the search; 36 when left out.")] = None,
     out: Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")] = None,
     seed: Annotated[int, Parameter(help="Of everything that is random.")] = 0,
     refit: Annotated[
@@ -72,29 +72,34 @@ def improve(
 ) -> None:
     """Improve a network on a data set: split, diagnose, try remedies, search, prove it on test rows opened once."""
     from caviar.improvement import improve as run  # noqa: PLC0415  (starts JAX's import)
+    from caviar.improvement import reopen  # noqa: PLC0415
 
+    asked: dict[str, Any] = {
+        "data": data,
+        "target": target,
+        "config": config,
+        "dev": dev,
+        "test": test,
+        "task": task,
+        "metric": metric,
+        "optimal_error": optimal_error,
+        "seconds": seconds,
+        "trials": trials,
+        "seed": seed,
+        "refit": refit,
+    }
+    result = None
     if resume is not None:
-        asked = _asked_before(resume, data)
-        out = resume
+        _refuse_beside_resume(asked | {"out": out})
+        result, out = reopen(resume), resume
+        asked = _asked_before(resume) if result is None else {}
     elif data is None:
         raise CommandError("caviar improve needs DATA, or --resume RUN. For a first try: caviar improve digits")
     else:
-        asked = {
-            "data": data,
-            "target": target,
-            "config": None if config is None else _config(config),
-            "dev": _rows(dev),
-            "test": _rows(test),
-            "task": task,
-            "metric": metric,
-            "optimal_error": optimal_error,
-            "seconds": seconds,
-            "trials": trials,
-            "seed": seed,
-            "refit": refit,
-        }
-    with _listener() as listener:
-        result = run(**asked, out=out, listener=listener)
+        asked |= {"config": None if config is None else _config(config), "dev": _rows(dev), "test": _rows(test)}
+    if result is None:
+        with _listener() as listener:
+            result = run(**asked, out=out, listener=listener)
     if as_json:
         print(json.dumps(result.summary))
     else:
@@ -194,13 +199,20 @@ def _rows(given: str | None) -> str | float | None:
     return given
 
 
-def _asked_before(folder: Path, data: str | None) -> dict[str, Any]:
+def _refuse_beside_resume(given: dict[str, Any]) -> None:
+    """What was asked stands in the run folder."""
+    usual = dict.fromkeys(given) | {"seed": 0, "refit": True}
+    names = {"data": "DATA", "refit": "--no-refit"}
+    beside = [names.get(name, f"--{name.replace('_', '-')}") for name in given if given[name] != usual[name]]
+    if beside:
+        raise CommandError(f"--resume takes data and options from the run folder; leave out {', '.join(beside)}.")
+
+
+def _asked_before(folder: Path) -> dict[str, Any]:
     """What an interrupted run was asked for."""
     from caviar.network.config import Config  # noqa: PLC0415
     from caviar.reporting.run_folder import read_run  # noqa: PLC0415
 
-    if data is not None:
-        raise CommandError(f"--resume takes data and options from the run folder; leave {data} out.")
     asked = dict(read_run(folder)["asked"])
     asked.pop("rows")
     for part in ("data", "dev", "test"):

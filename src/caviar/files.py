@@ -14,7 +14,10 @@ def write_atomically(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the disk is full or the folder cannot be written.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None  # not the name of the file beside it
     os.close(handle)
     beside = Path(name)
     try:

@@ -33,7 +33,7 @@ from caviar.remedies.rules import prescribe
 from caviar.reporting import words
 from caviar.reporting.conclusion import conclusion
 from caviar.reporting.report import write_curves, write_report
-from caviar.reporting.run_folder import RunFolder, next_folder
+from caviar.reporting.run_folder import RunFolder, next_folder, read_summary
 from caviar.reporting.story import Story, held_out_error, summary
 from caviar.reporting.terminal import Listener, Silent
 from caviar.training.checkpoint import ScoreFiles
@@ -49,7 +49,7 @@ from caviar.tuning.proof import Proof, prove
 from caviar.tuning.propose import Zoom
 from caviar.tuning.search import Study, Trial, criterion, search
 
-TRIALS = 48
+TRIALS = 36
 REFIT_BELOW = 10_000
 """Rows in train and dev below which the chosen config is refitted on both."""
 
@@ -118,7 +118,7 @@ def improve(
         metric: what is optimised; None is error or rmse.
         optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
         seconds: time for the whole; steps are left out or shortened to keep it.
-        trials: configs of the search; None is 48, or as many as the seconds allow.
+        trials: configs of the search; None is 36, or as many as the seconds allow.
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
         seed: of everything that is random.
         refit: train the chosen config once more on train and dev, with fewer than 10,000 such rows.
@@ -165,9 +165,9 @@ def improve(
     }
     place = Path(out) if out is not None else next_folder(table.name)
     with RunFolder(place, asked) as folder:
-        if folder.finished is not None:
+        if (finished := reopen(folder.path)) is not None:
             tell.say(f"This run is finished already: {folder.path}")
-            return _reopened(folder)
+            return finished
         loop = _Loop(
             table=table,
             split=rows,
@@ -189,6 +189,16 @@ def improve(
             raise
         finally:
             folder.spent(loop.clock.spent)
+
+
+def reopen(folder: Path) -> Improvement | None:
+    """A finished run, as it was left; None where it is not finished.
+
+    Raises:
+        BadRun: its files are damaged.
+    """
+    content = read_summary(folder)
+    return None if content is None else Improvement(folder, content, load(folder))
 
 
 class Clock:
@@ -294,7 +304,7 @@ class _Loop:
             finalists=tuple(finalists),
             chosen=chosen,
             proof=proof,
-            networks=self.bench.networks,
+            networks=len(self.bench.trained),
             seconds=self.clock.spent,
             seconds_given=self.clock.limit,
             seed=self.seed,
@@ -524,9 +534,3 @@ def _named(part: Any) -> Any:
     if isinstance(part, (str, Path)):
         return str(Path(part).absolute())
     return part if part is None or isinstance(part, (int, float)) else "given in Python"
-
-
-def _reopened(folder: RunFolder) -> Improvement:
-    """A finished run, as it was left."""
-    assert folder.finished is not None
-    return Improvement(folder.path, folder.finished, load(folder.path))

@@ -294,3 +294,10 @@ def test_settings_that_cannot_be(more, words):
 def test_a_table_without_target_cannot_be_split():
     with pytest.raises(BadData, match=r"'people' was read without one. Read it with target=COLUMN"):
         split(Table("people", table().features, None))
+
+
+def test_a_given_set_may_be_small_and_of_one_class():
+    rows = pl.DataFrame({"x": range(40), "y": ["a", "b"] * 20})
+    few = caviar.read(rows.filter(pl.col("y") == "a").head(3), target="y")
+    done = split(caviar.read(rows, target="y"), dev=few, test=0)
+    assert (done.n_train, done.n_dev) == (40, 3)

@@ -70,7 +70,7 @@ def test_labels_that_are_no_classes(cells, words):
 
 
 def test_a_new_number_may_mean_a_quantity():
-    with pytest.raises(BadData, match=r"but 9 is none. Known: '3', '4'. If it is a quantity, pass task='regression'"):
+    with pytest.raises(BadData, match=r"but 9 is none. Known: '3', '4'. If it is a quantity, ask for --task"):
         fit_classes(pl.Series("y", [3, 4])).encode(pl.Series("y", [3, 9]))
 
 

@@ -34,7 +34,7 @@ def test_the_task_follows_from_the_target(cells, task, words):
             "differs from row to row: 19 different values in 20 rows",
         ),
         ([str(i // 2) + "x" for i in range(2002)], None, "at most 1,000 classes, but 'y' has 1,001"),
-        (list(range(1001)), "classification", "pass task='regression' if it is a quantity"),
+        (list(range(1001)), "classification", "ask for --task regression .* if it is a quantity"),
         (["a", "b"], "regression", "needs a target of numbers"),
         ([1, 2], "regresion", "Did you mean 'regression'"),
     ],

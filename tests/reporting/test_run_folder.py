@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from caviar.errors import BadRun
-from caviar.reporting.run_folder import RunFolder, next_folder, read_run
+from caviar.reporting.run_folder import RunFolder, next_folder, read_run, read_summary
 
 ASKED = {"data": "/data/houses.csv", "seed": 0, "config": {"hidden_units": [64, 64]}, "rows": "ab12"}
 
@@ -19,7 +19,7 @@ ASKED = {"data": "/data/houses.csv", "seed": 0, "config": {"hidden_units": [64, 
 def test_a_new_folder_is_made_and_says_what_was_asked(tmp_path):
     path = tmp_path / "a" / "b"
     with RunFolder(path, ASKED) as folder:
-        assert folder.finished is None
+        assert read_summary(folder.path) is None
         assert folder.seconds_before == 0
         assert (path / ".pid").read_text() == str(os.getpid())
     content = json.loads((path / "run.json").read_text())
@@ -93,7 +93,7 @@ def test_json_is_strict_and_whole(tmp_path):
         folder.write_json("summary.json", {"error": 0.25})
         with pytest.raises(ValueError, match="not JSON compliant"):
             folder.write_json("summary.json", {"error": float("nan")})
-        assert folder.finished == {"error": 0.25}
+        assert read_summary(folder.path) == {"error": 0.25}
         (tmp_path / "checkpoints").mkdir()
         (tmp_path / "checkpoints" / "x").write_text("x")
         folder.tidy()
@@ -104,7 +104,7 @@ def test_json_is_strict_and_whole(tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from caviar.reporting.run_folder import RunFolder
+from caviar.reporting.run_folder import RunFolder, read_summary
 with RunFolder(Path(sys.argv[1]), {"seed": 0}):
     print("held", flush=True)
     time.sleep(120)
@@ -171,10 +171,9 @@ def test_a_later_format_is_told(tmp_path):
 
 
 def test_a_damaged_summary_is_told(tmp_path):
-    with RunFolder(tmp_path, ASKED) as folder:
-        (tmp_path / "summary.json").write_text("{")
-        with pytest.raises(BadRun, match=r"summary.json cannot be read.* Give another --out"):
-            _ = folder.finished
+    (tmp_path / "summary.json").write_text("{")
+    with pytest.raises(BadRun, match=r"summary.json cannot be read.* Give another --out"):
+        read_summary(tmp_path)
 
 
 @pytest.mark.parametrize("path", ["none", "file", "file/below"])

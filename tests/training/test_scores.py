@@ -155,34 +155,33 @@ def test_the_workbench_counts_networks(judged):
     split = toy_splits.classes()
     one, told, seen, memory = bench()
     equal(one.judge(split, [BASE])[0], judged[0])
-    assert (one.networks, len(seen), len(memory.kept)) == (5, 1, 1)
+    assert (len(one.trained), len(seen), len(memory.kept)) == (5, 1, 1)
     assert told[-1] == ("5 of 5 networks", 1.0)
     one.judge(split, [BASE, BASE.changed(l2=4.0)])
-    assert (one.networks, len(seen)) == (10, 2)
+    assert (len(one.trained), len(seen)) == (10, 2)
     one.judge(split, [BASE])
-    assert one.networks == 10
-    glance = one.glance(split, [BASE])[0]
-    assert (glance.networks, glance.on, one.networks) == (2, ((0, 5), (1, 5)), 12)
+    assert len(one.trained) == 10
+    glance = one.glance(split, [BASE.changed(seed=3)])[0]
+    assert (glance.networks, glance.on, len(one.trained)) == (2, ((0, 5), (1, 5)), 12)
     again = Workbench("error", memory, lambda *_: None, lambda *_: None)
     again.judge(split, [BASE])
-    assert again.networks == 5  # recalled ones count as well
+    assert len(again.trained) == 5  # recalled ones count as well
 
 
 def test_what_was_kept_is_not_trained_again():
     split = toy_splits.classes()
-    one, _, _, _ = bench()
+    one, told, _, _ = bench()
     with one.keeping():
         one.judge(split, [BASE])
-    assert one.networks == 5
+    assert len(one.trained) == 5
     wanted = [*networks_for(BASE, row_plan(split)), BASE]
     runs = one.train(split, wanted)
-    assert one.networks == 6
+    assert (len(one.trained), told[-1]) == (6, ("1 of 1 networks", 1.0))
     for run, other in zip(runs, caviar.train(split, wanted), strict=True):
         same(run, other)
     one.judge(split, [BASE.changed(seed=2)])  # outside: not kept
-    before = one.networks
     one.train(split, networks_for(BASE.changed(seed=2), row_plan(split))[:1])
-    assert one.networks == before + 1
+    assert (len(one.trained), told[-1]) == (11, ("1 of 1 networks", 1.0))  # trained again, and counted once
 
 
 def test_what_fits_and_what_it_takes():

@@ -11,9 +11,6 @@ from caviar.data.table import Table
 from caviar.data.words import count, listed
 from caviar.errors import BadData, nearest
 
-FEWEST_ROWS = 20
-"""A table to learn from has at least so many rows."""
-
 
 def read(
     source: Any,
@@ -70,8 +67,8 @@ def _wanted(opened: Source, target: str | None) -> str:
         last = f", …, '{names[-1]}'" if len(names) > 12 else ""
         shown = ", ".join(f"'{name}'" for name in names[:12])
         raise BadData(
-            f"Which column is to be predicted? {opened.label} has {shown}{last}: pass target=..., or "
-            "target=False for a table to predict for."
+            f"Which column is to be predicted? {opened.label} has {shown}{last}: name it by --target (in Python "
+            "target=..., or target=False for a table to predict for)."
         )
     if wanted not in names:
         raise BadData(f"{opened.label} has no column '{wanted}' to predict. {nearest(wanted, names)}")
@@ -90,7 +87,7 @@ def _chosen(opened: Source, columns: Sequence[str] | None, wanted: str | None) -
 
 
 def _check_target(target: pl.Series, label: str, lost: list[str]) -> None:
-    """A target to learn from is known in every row, finite, and not always the same."""
+    """A target is known in every row, and finite."""
     if target.dtype.is_temporal():
         raise BadData(
             f"The target must hold numbers or labels, but '{target.name}' in {label} holds dates. Turn it "
@@ -108,16 +105,6 @@ def _check_target(target: pl.Series, label: str, lost: list[str]) -> None:
             f"The target must be finite, but '{target.name}' in {label} has "
             f"{count(int(infinite.sum()), 'infinite cell')} ({_rows(infinite)}). Correct these rows or "
             "leave them out."
-        )
-    if len(target) < FEWEST_ROWS:
-        raise BadData(
-            f"Training needs at least {FEWEST_ROWS} rows, but {label} has {len(target)}. Collect more; for "
-            "a table to predict for, pass target=False."
-        )
-    if target.n_unique() == 1:
-        raise BadData(
-            f"The target must vary, but '{target.name}' in {label} is {target[0]!r} in every row. Choose "
-            "another column, or add rows with other values."
         )
 
 

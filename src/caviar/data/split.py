@@ -22,6 +22,9 @@ from caviar.data.target import Label, TargetCoding, fit_classes, fit_quantity
 from caviar.data.task import Task, check_task, infer_task
 from caviar.errors import BadData
 
+FEWEST_ROWS = 20
+"""A table to learn from has at least so many rows."""
+
 
 class TestOpenedAgain(UserWarning):
     """The test set was opened a second time: what is chosen by it, it can no longer judge."""
@@ -201,6 +204,7 @@ def split(
     """
     if table.target is None:
         raise BadData(f"A split needs a target, but '{table.name}' was read without one. Read it with target=COLUMN.")
+    _check_learnable(table.target, table.name)
     if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
         raise BadData(f"seed must be a whole number, 0 or more, got {seed!r}. Each seed chooses other rows.")
     if task is None:
@@ -262,6 +266,17 @@ def split(
     )
 
 
+def _check_learnable(target: pl.Series, label: str) -> None:
+    """A target to learn from has enough rows, which are not all the same."""
+    if len(target) < FEWEST_ROWS:
+        raise BadData(f"Training needs at least {FEWEST_ROWS} rows, but '{label}' has {len(target)}. Collect more.")
+    if target.n_unique() == 1:
+        raise BadData(
+            f"The target must vary, but '{target.name}' in '{label}' is {target[0]!r} in every row. Choose "
+            "another column, or add rows with other values."
+        )
+
+
 def open_together(splits: Sequence[Split]) -> tuple[list[Numbers], np.ndarray]:
     """Open the test set once for splits of the same rows that differ in scale only (`Split.rescaled`).
 
@@ -316,7 +331,7 @@ def _given(part: Table, name: str, table: Table, coding: TargetCoding, preparati
             f"'{part.name}' {came}. Read it with target='{coding.name}'."
         )
     if not part.rows:
-        raise BadData(f"The {name} table must have rows, but '{part.name}' has none. For no {name} set pass {name}=0.")
+        raise BadData(f"The {name} table must have rows, but '{part.name}' has none. For no {name} set give 0.")
     try:
         preparation.features(part.features)
         return _Part(part.features, coding.encode(part.target))

@@ -69,7 +69,11 @@ class TargetCoding:
         if (codes < 0).any():
             stranger = target[int(np.argmin(codes))]
             known_ones = nearest(str(stranger), map(str, self.classes))
-            quantity = " If it is a quantity, pass task='regression'." if target.dtype.is_numeric() else ""
+            quantity = (
+                " If it is a quantity, ask for --task regression (in Python task='regression')."
+                if target.dtype.is_numeric()
+                else ""
+            )
             raise BadData(
                 f"The target '{self.name}' must have the classes of the train rows, but {stranger!r} is none."
                 f" {known_ones}{quantity}"

@@ -40,7 +40,7 @@ def infer_task(target: pl.Series) -> tuple[Task, str]:
         return (
             "classification",
             f"Classification: '{name}' has only {count(different, 'different whole number')} in "
-            f"{len(target):,} rows. If it is a quantity, pass task='regression'.",
+            f"{len(target):,} rows. If it is a quantity, ask for --task regression (in Python task='regression').",
         )
     numbers = "whole numbers" if whole else "numbers"
     return "regression", f"Regression: '{name}' has {different:,} different {numbers}."
@@ -61,7 +61,8 @@ def check_task(target: pl.Series, task: Task) -> None:
     if task == "regression":
         if not target.dtype.is_numeric():
             raise BadData(
-                f"Regression needs a target of numbers, but '{target.name}' is not. Pass task='classification'."
+                f"Regression needs a target of numbers, but '{target.name}' is not. Ask for --task classification "
+                "(in Python task='classification')."
             )
         return
     classes = text_form(target).n_unique()
@@ -74,5 +75,6 @@ def check_task(target: pl.Series, task: Task) -> None:
     if classes > MOST_CLASSES:
         raise BadData(
             f"A target can have at most {MOST_CLASSES:,} classes, but '{target.name}' has {classes:,}. "
-            "Choose another column, join rare classes, or pass task='regression' if it is a quantity."
+            "Choose another column, join rare classes, or ask for --task regression (in Python task='regression') if "
+            "it is a quantity."
         )

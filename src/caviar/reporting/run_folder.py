@@ -109,19 +109,6 @@ class RunFolder:
         except OSError:
             return "another process"
 
-    @property
-    def finished(self) -> dict[str, Any] | None:
-        """The summary of a finished run, or None."""
-        path = self.path / "summary.json"
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise BadRun(
-                f"The summary of a finished run must be JSON, but {path} cannot be read: {error}. Give another --out."
-            ) from None
-
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Write a JSON file into the folder, whole or not at all."""
         with write_atomically(self.path / name) as path:
@@ -174,6 +161,23 @@ def read_run(folder: Path) -> dict[str, Any]:
             f"{folder / 'run.json'} cannot be read ({type(error).__name__}: {error}). Give another --out and "
             "start again."
         ) from error
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """The summary of a finished run; None where the run is not finished.
+
+    Raises:
+        BadRun: it cannot be read.
+    """
+    path = folder / "summary.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise BadRun(
+            f"The summary of a finished run must be JSON, but {path} cannot be read: {error}. Give another --out."
+        ) from None
 
 
 def next_folder(name: str) -> Path:

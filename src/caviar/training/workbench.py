@@ -25,7 +25,7 @@ class Workbench:
     """Trains and judges configs for one improvement.
 
     Attributes:
-        networks: networks trained so far, those recalled from an interrupted run included.
+        trained: the networks trained so far, each with its data's fingerprint; those of an interrupted run included.
     """
 
     def __init__(
@@ -43,12 +43,11 @@ class Workbench:
             progress: told what is under way and which share of it is done.
             seen: told of new scores as soon as they are there.
         """
-        self.networks = 0
+        self.trained: set[tuple[str, Config]] = set()
         self._metric: MetricName = metric
         self._memory = memory
         self._progress = progress
         self._seen = seen
-        self._known: set[tuple[str, Config, RowPlan]] = set()
         self._keeping = False
         self._kept: dict[tuple[str, Config], Run] = {}
         self._products, self._seconds = 0.0, 0.0
@@ -80,7 +79,7 @@ class Workbench:
         missing = [config for config in dict.fromkeys(configs) if (split.fingerprint, config) not in self._kept]
         with self._timed(split, missing):
             runs = train(split, missing, callbacks=[self._tell])
-        self.networks += len(runs)
+        self.trained.update((split.fingerprint, config) for config in configs)
         trained = dict(zip(missing, runs, strict=True))
         return [trained.get(config) or self._kept[split.fingerprint, config] for config in configs]
 
@@ -106,10 +105,7 @@ class Workbench:
 
         with self._timed(split, self._missing(split, configs, on)):
             scores = judge(split, configs, self._metric, on=on, memory=self, callbacks=[self._tell, keep])
-        for score in scores:
-            if (key := (split.fingerprint, score.config, on)) not in self._known:
-                self._known.add(key)
-                self.networks += score.networks
+        self.trained.update((split.fingerprint, network) for c in configs for network in networks_for(c, on))
         return scores
 
     def _missing(self, split: Split, configs: Sequence[Config], on: RowPlan) -> list[Config]:
