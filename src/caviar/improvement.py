@@ -31,7 +31,7 @@ from caviar.remedies.experiment import Candidate, Experiment, Outcome, at_rates,
 from caviar.remedies.remedy import Remedy
 from caviar.remedies.rules import prescribe
 from caviar.reporting import words
-from caviar.reporting.conclusion import conclusion
+from caviar.reporting.conclusion import conclusion, seed_noise
 from caviar.reporting.report import write_curves, write_report
 from caviar.reporting.run_folder import RunFolder, next_folder, read_summary
 from caviar.reporting.story import Story, held_out_error, summary
@@ -56,7 +56,7 @@ REFIT_BELOW = 10_000
 _BASELINE_SEEDS = 5
 _COMPARING_SEEDS = 3
 _FINAL_SEEDS = 3
-_TOP = 3
+_TOP = 2
 _SEEDS = 1 << 31
 """A Config's seed is below."""
 
@@ -64,8 +64,8 @@ _REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.95
 """Shares of the seconds given, by which remedies, search and last comparison should be done."""
 
 _UNLIMITED = 1_000_000
-_COSTLIEST = 5.0
-"""How much more than the start a config of the search may cost."""
+_COSTLIEST, _COSTLIEST_BY_DEFAULT = 5.0, 3.0
+"""How much more than the start a config of the search may cost, with a budget of one's own and without."""
 
 _LARGER = 3.0
 """How much longer the configs of a search take than the one around which it searches."""
@@ -243,7 +243,7 @@ class _Loop:
     def run(self) -> Improvement:
         """From the split to the report."""
         self.tell.stage("Data")
-        for line in (*self.table.notes, *self.split.explanation):
+        for line in (*self.table.describe().splitlines(), *self.split.explanation):
             self.tell.say(line)
         self.tell.stage("Baselines")
         seeds = self._seeds(_BASELINE_SEEDS)
@@ -333,7 +333,7 @@ class _Loop:
     def _tell_baselines(self, baselines: Sequence[Baseline]) -> None:
         for baseline in baselines:
             error = held_out_error(baseline.scores, self.split)
-            noise = f", {len(baseline.scores)} seeds" if len(baseline.scores) > 1 else ""
+            noise = f"; {seed_noise(baseline.scores, self.split)}" if len(baseline.scores) > 1 else ""
             self.tell.say(
                 f"{baseline.name}: error on {self._rows} {words.error_interval(error, self.split.task)}{noise}"
             )
@@ -386,7 +386,9 @@ class _Loop:
             splits = [self.split if config == self.start else around.split for config in configs]
             return judge_all([Candidate(c, s) for c, s in zip(configs, splits, strict=True)], self.bench.judge)
 
-        most = max(relative_cost(self.start, self.split) * _COSTLIEST, relative_cost(centre, around.split))
+        given = self.trials is not None or self.clock.limit is not None
+        factor = _COSTLIEST if given else _COSTLIEST_BY_DEFAULT
+        most = max(factor * relative_cost(self.start, self.split), relative_cost(centre, around.split))
         ended = [self.clock.spent]
 
         def told(trials: Sequence[Trial], zoom: Zoom | None) -> None:

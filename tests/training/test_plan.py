@@ -94,7 +94,8 @@ def test_epochs():
     assert last_epoch(caviar.Config(epochs=9, stop_after=4), split) == 4
     assert last_epoch(caviar.Config(stop_after=99), split) == 60
     one, two = (relative_cost(caviar.Config(epochs=e, hidden_units=8), split) for e in (3, 6))
-    assert two == 2 * one == 6 * (4 * 8 + 8 * 3)
+    assert two == 2 * one == 6 * (4 * 8 + 8 * 3 + 2000)
+    assert relative_cost(caviar.Config(epochs=3, hidden_units=8, batch_norm=True), split) == pytest.approx(1.6 * one)
 
 
 def test_penalties_are_divided_by_the_rows_that_are_used():

@@ -1,11 +1,14 @@
 """What an improvement comes to, in the few sentences that a person reads first."""
 
 import json
+from collections.abc import Sequence
+
+import numpy as np
 
 from caviar.data.split import Split
 from caviar.reporting import words
 from caviar.reporting.story import Story, held_out_error
-from caviar.training.scores import row_plan
+from caviar.training.scores import Score, error_in_unit, row_plan
 
 
 def headline(story: Story) -> str:
@@ -65,6 +68,14 @@ def scale_words(story: Story) -> str:
     """How inputs are normalised, where that was changed."""
     scale = story.chosen.candidate.split.scale
     return f", {scale or 'no'} normalisation" if scale != story.split.scale else ""
+
+
+def seed_noise(scores: Sequence[Score], split: Split) -> str:
+    """How much the seed alone moves the error: the noise against which every gain is read."""
+    errors = [error_in_unit(score.error, split) for score in scores]
+    spread = float(np.std(errors, ddof=1))
+    shown = f"{100 * spread:.2f} points" if split.task == "classification" else words.number(spread)
+    return f"{len(errors)} seeds differ by a standard deviation of {shown}"
 
 
 def judged_words(split: Split) -> str:

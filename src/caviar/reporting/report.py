@@ -60,6 +60,7 @@ def _content(story: Story) -> dict[str, Any]:
         "toml": conclusion.toml(story),
         "scale_words": conclusion.scale_words(story).lstrip(", "),
         "errors": _errors(story),
+        "seed_noise": conclusion.seed_noise(story.baselines[-1].scores, split),
         "errors_picture": _picture(
             plots.errors(
                 [(row["name"], row["test"], row["chosen"]) for row in _errors(story)],

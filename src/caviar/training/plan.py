@@ -22,6 +22,7 @@ from caviar.training.penalties import Penalties
 
 Pool = Literal["train", "train+dev"]
 
+_BESIDE_PRODUCTS, _BATCH_NORM = 2_000, 1.6
 _ROWS_SHOWN, _EPOCHS_LEAST, _EPOCHS_MOST = 640_000, 5, 60
 
 
@@ -115,8 +116,13 @@ def last_epoch(config: Config, split: Split) -> int:
 
 
 def relative_cost(config: Config, split: Split) -> float:
-    """What training a config costs, in multiplications per training row: compare it with another config's."""
-    return program_for(config, split).architecture.products_per_row * float(last_epoch(config, split))
+    """What training a config costs, in multiplications per training row: compare it with another config's.
+
+    What is not a product counts as some of them, and batch norm as it was measured.
+    """
+    architecture = program_for(config, split).architecture
+    each = (architecture.products_per_row + _BESIDE_PRODUCTS) * (_BATCH_NORM if architecture.batch_norm else 1)
+    return each * float(last_epoch(config, split))
 
 
 def hyperparameters(config: Config, split: Split) -> Hyperparameters:

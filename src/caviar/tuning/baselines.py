@@ -31,7 +31,7 @@ class Baseline:
 def train_baselines(
     split: Split, start: Config, bench: Workbench, *, own: bool, seeds: Sequence[int], metric: MetricName
 ) -> list[Baseline]:
-    """Constant, linear and default model, and the user's own.
+    """Constant, linear and default model, and the user's own, in one population.
 
     Args:
         split: the data.
@@ -44,17 +44,17 @@ def train_baselines(
     Returns:
         The baselines, the one that is to be improved last.
     """
-    constant = Baseline("constant", None, (constant_score(split, metric),))
-    rates = [
-        Config(hidden_units=(), learning_rate=LINEAR_RATE * factor, epochs=start.epochs, seed=seeds[0])
-        for factor in RATES
-    ]
+    replicas = [start.changed(seed=seed) for seed in seeds]
+    linear = [Config(hidden_units=(), learning_rate=LINEAR_RATE * factor, seed=seeds[0]) for factor in RATES]
+    default = Config(seed=seeds[0])
+    population = [*replicas, *linear, *([default] if own else [])]
     if bench.fits(split, at_rates(start, seeds[0])):  # the remedies will ask for these rates, and find their scores
-        bench.judge(split, [config for seed in seeds for config in at_rates(start, seed)])
-    replicas = bench.judge(split, [start.changed(seed=seed) for seed in seeds])
-    linear = min(bench.judge(split, rates), key=lambda score: score.loss.mean())
-    found = [constant, Baseline("linear", linear.config, (linear,))]
+        population += [config for seed in seeds for config in at_rates(start, seed)]
+    population = list(dict.fromkeys(population))
+    score = dict(zip(population, bench.judge(split, population), strict=True))
+
+    best = min((score[config] for config in linear), key=lambda judged: judged.loss.mean())
+    found = [Baseline("constant", None, (constant_score(split, metric),)), Baseline("linear", best.config, (best,))]
     if own:
-        default = Config(seed=seeds[0])
-        found.append(Baseline("default", default, tuple(bench.judge(split, [default]))))
-    return [*found, Baseline("yours" if own else "default", start, tuple(replicas))]
+        found.append(Baseline("default", default, (score[default],)))
+    return [*found, Baseline("yours" if own else "default", start, tuple(score[config] for config in replicas))]
