@@ -155,19 +155,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         return 0
-    except (CaviarError, OSError) as error:
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
         if debug:
             raise
-        message = (
-            str(error) if isinstance(error, CaviarError) else f"{error}. Check the path and the space on the disk."
-        )
+        message = _message(error)
         if "--json" in given:
             print(json.dumps({"error": message}))
         print(f"caviar: {message}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
+
+
+def _message(error: Exception) -> str:
+    """What went wrong, on one line."""
+    if isinstance(error, CaviarError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error}. Check the path and the space on the disk."
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"This is a fault of caviar, not of yours ({told}). Run it with --debug and report what is printed."
 
 
 def _config(path: Path) -> "Config":

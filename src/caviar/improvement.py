@@ -27,7 +27,16 @@ from caviar.diagnosis.intervals import paired_gain
 from caviar.errors import BadData, BadSpace
 from caviar.network.config import Config
 from caviar.remedies.combine import combined
-from caviar.remedies.experiment import Candidate, Experiment, Outcome, at_rates, experiment, judge_all, rounds
+from caviar.remedies.experiment import (
+    Candidate,
+    Experiment,
+    Outcome,
+    at_rates,
+    experiment,
+    fixed_epochs,
+    judge_all,
+    rounds,
+)
 from caviar.remedies.remedy import Remedy
 from caviar.remedies.rules import prescribe
 from caviar.reporting import words
@@ -43,7 +52,7 @@ from caviar.training.saved import Model, load, save
 from caviar.training.scores import Score, constant_score, error_in_unit, row_plan
 from caviar.training.workbench import Workbench
 from caviar.tuning.baselines import Baseline, train_baselines
-from caviar.tuning.choose import Finalist, choose, fixed_epochs
+from caviar.tuning.choose import Finalist, choose
 from caviar.tuning.defaults import default_space
 from caviar.tuning.proof import Proof, prove
 from caviar.tuning.propose import Zoom
@@ -185,7 +194,10 @@ def improve(
         try:
             return loop.run()
         except KeyboardInterrupt:
-            tell.say(f"Interrupted. To go on where it was: caviar improve --resume {folder.path}")
+            again = f"caviar improve --resume {folder.path}"
+            if "given in Python" in (asked["data"], asked["dev"], asked["test"]):
+                again = f"caviar.improve with the same arguments and out={str(folder.path)!r}"
+            tell.say(f"Interrupted. To go on where it was: {again}")
             raise
         finally:
             folder.spent(loop.clock.spent)
@@ -242,39 +254,39 @@ class _Loop:
 
     def run(self) -> Improvement:
         """From the split to the report."""
-        self.tell.stage("Data")
+        self._stage("Data")
         for line in (*self.table.describe().splitlines(), *self.split.explanation):
             self.tell.say(line)
-        self.tell.stage("Baselines")
+        self._stage("Baselines")
         seeds = self._seeds(_BASELINE_SEEDS)
         baselines = train_baselines(self.split, self.start, self.bench, own=self.own, seeds=seeds, metric=self.metric)
         self._tell_baselines(baselines)
 
-        self.tell.stage("Diagnosis")
+        self._stage("Diagnosis")
         before = self._bias_variance(baselines[-1].scores, self.split)
         findings = self._diagnose(baselines)
 
-        self.tell.stage("Remedies")
+        self._stage("Remedies")
         seeds = self._seeds(1 + _COMPARING_SEEDS)
         prescribed = prescribe(findings, self.start, self.split)
         not_tried = self.folder.plan("not_tried", lambda: self._too_long(prescribed, seeds))
         tried = [remedy for remedy in prescribed if remedy.name not in not_tried]
         start = Candidate(self.start, self.split)
-        remedies = experiment(start, tried, self.bench, seeds, self._tell_remedy)
+        remedies = experiment(start, tried, self.bench, seeds, tell=self._tell_remedy)
         around, combination = combined(start, remedies, self.bench, seeds)
         if combination:
             self._tell_remedy(combination)
         if not_tried:
             self.tell.say(f"not tried for want of time: {', '.join(not_tried)}")
 
-        self.tell.stage("Search")
+        self._stage("Search")
         study = self._search(remedies, around)
 
-        self.tell.stage("Last comparison, with fresh seeds")
+        self._stage("Last comparison, with fresh seeds")
         chosen, finalists = self._choose(study, around)
         after = self._bias_variance(chosen.scores, chosen.candidate.split)
 
-        self.tell.stage("Proof")
+        self._stage("Proof")
         best_epoch = round(float(np.median([score.best_epoch for score in chosen.scores])))
         refit = self.refit and self.split.rows < REFIT_BELOW
         proof = prove(
@@ -310,6 +322,11 @@ class _Loop:
             seed=self.seed,
         )
         return self._finish(story)
+
+    def _stage(self, title: str) -> None:
+        """Begin a part of the work; what was spent so far is noted, should the process be killed."""
+        self.folder.spent(self.clock.spent)
+        self.tell.stage(title)
 
     def _watch(self, scores: Sequence[Score]) -> None:
         """Say so when a network beats everything before it on rows it was not trained on."""

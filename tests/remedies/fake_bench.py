@@ -85,6 +85,7 @@ def configs(draw: st.DrawFn, *, smoothing: bool = True) -> Config:
         weight_decay=draw(st.sampled_from([0.0, 0.01])),
         label_smoothing=draw(st.sampled_from([0.0, 0.1])) if smoothing else 0.0,
         epochs=draw(st.sampled_from([None, 1, 40])),
+        stop_after=draw(st.sampled_from([None, 1])),
         early_stopping=draw(st.sampled_from([None, 5])),
         batch_size=draw(st.sampled_from([64, "full"])),
         seed=draw(st.integers(0, 3)),

@@ -113,7 +113,7 @@ def test_rates_train_with_every_seed_at_once_where_they_fit():
 
 def test_outcomes_are_told_as_they_come_and_kept_in_that_order():
     told = []
-    found = experiment(START, [remedy("a", l2=0.1), remedy("b", l2=0.6)], FakeBench(with_l2), SEEDS, told.append)
+    found = experiment(START, [remedy("a", l2=0.1), remedy("b", l2=0.6)], FakeBench(with_l2), SEEDS, tell=told.append)
     assert told == list(found.outcomes)
     assert [outcome.remedy.name for outcome in found.accepted] == ["b", "a"]  # the largest gain first
 

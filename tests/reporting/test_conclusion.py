@@ -1,5 +1,6 @@
 """The few sentences that a person reads first, from made-up results."""
 
+import re
 import tomllib
 from types import SimpleNamespace
 
@@ -22,7 +23,16 @@ def on_test_rows(value, *gain):
     return SimpleNamespace(error=Estimate(value, value - 0.01, value + 0.01, 50), gain=Estimate(*gain, 50))
 
 
-def story(*, improved=True, own=False, task="classification", test=50, gain=(0.04, 0.01, 0.07), scale="standard"):
+def story(
+    *,
+    improved=True,
+    own=False,
+    task="classification",
+    test=50,
+    gain=(0.04, 0.01, 0.07),
+    scale="standard",
+    confirmed="confirmed",
+):
     start = Config(learning_rate=0.001, epochs=10)
     first, better = finalist(0.08, start), finalist(0.05, start.changed(dropout=0.2), scale=scale)
     chosen = better if improved else first
@@ -36,6 +46,7 @@ def story(*, improved=True, own=False, task="classification", test=50, gain=(0.0
         finalists=(first, better),
         chosen=chosen,
         improved=improved,
+        confirmed=confirmed,
         own=own,
         start=start,
         final_config=chosen.candidate.config,
@@ -47,12 +58,25 @@ def story(*, improved=True, own=False, task="classification", test=50, gain=(0.0
 
 def test_improved():
     assert conclusion.conclusion(story()) == [
-        "The default network was improved: error on held-out rows 8.00% before, 5.00% after.",
+        "The default network was improved, and the test rows confirm it: error on held-out rows 8.00% before, "
+        "5.00% after.",
         "changed: dropout 0.2",
         "error on 50 test rows, opened once: 6.00% (5.00% to 7.00%)",
         "  linear: 10.00% (9.00% to 11.00%); over 3 seeds the chosen network is better by 4.00 (1.00 to 7.00 points)",
         "1,234 networks in 1:23",
     ]
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "test", "words"),
+    [
+        ("not confirmed", 50, "was improved on held-out rows: .* The test rows neither confirm nor contradict it"),
+        ("contradicted", 50, "No improvement was proven: .* on the test rows the chosen network is worse"),
+        ("contradicted", 0, "The default network was improved: error on held-out rows 8.00% before, 5.00% after"),
+    ],
+)
+def test_the_headline_says_what_the_test_rows_say(confirmed, test, words):
+    assert re.search(words, conclusion.headline(story(confirmed=confirmed, test=test)))
 
 
 def test_not_improved_does_not_invent_a_gain():

@@ -92,7 +92,7 @@ def test_every_link_has_its_place(page):
 
 
 def test_what_a_person_looks_for(page, summary):
-    assert "Your network was improved: error on held-out rows" in page.text
+    assert "Your network was improved, and the test rows confirm it: error on held-out rows" in page.text
     for heading in ("Proof", "The network", "Data", "Diagnosis", "Remedies", "Search", "Learning curves", "Confusion"):
         assert heading in page.text
     for row in summary["baselines"]:

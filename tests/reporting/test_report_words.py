@@ -96,7 +96,8 @@ def test_setting(name, value, text):
 def test_changes():
     start = Config()
     assert words.changes(start, start) == "unchanged"
-    assert words.changes(start.changed(seed=9, rows="train+dev", stop_after=3), start) == "unchanged"
+    assert words.changes(start.changed(seed=9, rows="train+dev"), start) == "unchanged"
+    assert words.changes(start.changed(stop_after=3), start) == "stop after 3"
     assert words.changes(start.changed(learning_rate=start.rate), start) == "unchanged"
     assert words.changes(start.changed(dropout=0.2, epochs=9), start.changed(epochs=3)) == "dropout 0.2, epochs 9"
     momentum = start.changed(optimizer="momentum", learning_rate=0.3)

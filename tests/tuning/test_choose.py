@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from caviar.network.config import Config
-from caviar.remedies.experiment import Candidate
-from caviar.tuning.choose import choose, fixed_epochs
+from caviar.remedies.experiment import Candidate, fixed_epochs
+from caviar.tuning.choose import choose
 from diagnosis.made_scores import classes, score
 from remedies.fake_bench import FakeBench
 
@@ -70,16 +70,18 @@ def test_more_finalists_need_a_clearer_gain():
 
 
 def test_a_metric_other_than_the_loss_decides_among_those_accepted():
+    """Losses fall with L2, and the value with its distance from 0.3: 0.2 is the nearest, 0.6 as far as the start."""
+
     def judge(_, configs):
-        return [score(c, loss=np.full(50, 2 - c.l2), value=1 - c.l2) for c in configs]
+        return [score(c, loss=np.full(50, 2 - c.l2), value=abs(c.l2 - 0.3)) for c in configs]
 
-    def chosen(metric):
-        found, _ = choose([("first", START), finalist(0.2), finalist(0.6)], judge, SEEDS, metric)
-        return found.name
+    def chosen(metric, *others):
+        return choose([("first", START), *map(finalist, others)], judge, SEEDS, metric)[0].name
 
-    assert chosen("error") == "l2 0.6"
-    assert chosen("mae") == "l2 0.6"
-    assert chosen("auc") == "l2 0.2"  # there the value is larger
+    assert chosen("error", 0.2, 0.6) == "l2 0.6"
+    assert chosen("mae", 0.2, 0.6) == "l2 0.2"
+    assert chosen("auc", 0.2, 0.7) == "l2 0.7"  # there the larger value is better
+    assert chosen("auc", 0.2, 0.4) == "first"  # a lower loss alone does not do
 
 
 def test_epochs_that_were_best_are_fixed():

@@ -77,7 +77,13 @@ def test_averaging_is_searched_for_the_optimiser_that_averages():
 @given(config=configs(smoothing=False))
 def test_any_config_has_a_space_whose_points_are_configs(config):
     space = around(config)
-    values = {name: dimension.at(0.5) for name, dimension in space.items()}
-    drawn = space.config(values, config.changed(decay_rate=None, early_stopping=None))
-    assert drawn.hidden_units == (values["units"],) * values["layers"]
-    assert drawn.l2 > 0
+    for place in (0.0, 0.3, 0.5, 0.8, 1.0):
+        values = {name: dimension.at(place) for name, dimension in space.items()}
+        drawn = space.config(values, config)
+        assert drawn.hidden_units == (values["units"],) * values["layers"]
+        assert (drawn.epochs, drawn.schedule) == (values["epochs"], values["schedule"])
+        assert drawn.l2 > 0
+
+
+def test_a_rate_of_nothing_is_searched_around_the_usual_one():
+    assert around(Config(learning_rate=0.0))["learning_rate"] == LogUniform(1e-4, 1e-2)

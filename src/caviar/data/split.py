@@ -55,6 +55,8 @@ class Split:
     y: np.ndarray
     """int32 codes or float32 standardised target of the same rows; read-only."""
     n_train: int
+    dev_given: bool
+    """Whether the dev rows are a table of their own, which may be of another kind than the train rows."""
     scale: Scale
     """How columns of numbers are normalised."""
     seed: int
@@ -256,6 +258,7 @@ def split(
         x=_prepared(preparation, train, dev_part.frame),
         y=_frozen(np.concatenate([coding.encode(table.target[at_train]), dev_part.y])),
         n_train=own.train,
+        dev_given=isinstance(dev, Table),
         scale=scale,
         seed=int(seed),
         explanation=(*about, *preparation.words()),

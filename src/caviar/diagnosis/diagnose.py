@@ -8,6 +8,7 @@ from caviar.diagnosis.finding import SEVERITIES, Finding
 from caviar.errors import BadData
 from caviar.training.metrics import metric_for
 from caviar.training.record import Run
+from caviar.training.rows import held_out
 from caviar.training.scores import Score, score_runs
 
 
@@ -49,6 +50,10 @@ def diagnose(
         raise BadData(
             "caviar.diagnose needs every seed trained on the same folds, but they differ. Train all folds "
             "with every seed."
+        )
+    if not any(held_out(run.config, split).any() for run in given):
+        raise BadData(
+            "caviar.diagnose needs rows that were held out, got none. Split with dev rows, or train on folds."
         )
     scores = score_runs(split, list(by_seed.values()), metric_for(split.task, None))
     return diagnose_scores(scores, split, optimal_error=optimal_error, tolerance=tolerance)

@@ -50,7 +50,7 @@ def combined(
             source="course section 2 (repeat until both are low)",
             scale=scales[0] if scales else "keep",
         )
-        (outcome,) = experiment(start, [remedy], bench, seeds).outcomes
+        (outcome,) = experiment(start, [remedy], bench, seeds, tries=len(tried.outcomes) + 1).outcomes
     better = [*tried.accepted, *([outcome] if outcome and outcome.verdict == "accepted" else [])]
     if not better:
         return tried.baseline, outcome

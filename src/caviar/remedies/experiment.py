@@ -103,7 +103,9 @@ def experiment(
     remedies: Sequence[Remedy],
     bench: Bench,
     seeds: Sequence[int],
+    *,
     tell: Callable[[Outcome], None] = lambda _: None,
+    tries: int | None = None,
 ) -> Experiment:
     """Try remedies beside a baseline, those that share its compiled program first.
 
@@ -113,6 +115,7 @@ def experiment(
         bench: trains and judges configs.
         seeds: the first picks the rates, the others compare; at least two.
         tell: told of each outcome as soon as it is known.
+        tries: remedies for which the verdicts allow, see `compare`; None is as many as are given.
 
     Returns:
         The baseline's scores and one Outcome per remedy, in the order in which they were tried.
@@ -122,7 +125,7 @@ def experiment(
     for together in rounds(baseline, remedies):
         treated = _at_best_rates([_treated(baseline, remedy) for remedy in together], bench, seeds)
         for remedy, (candidate, factor, after) in zip(together, treated, strict=True):
-            gain, error_gain, verdict = compare(before, after, len(remedies))
+            gain, error_gain, verdict = compare(before, after, tries or len(remedies))
             outcome = Outcome(remedy, verdict, gain, error_gain, after, candidate, factor)
             tell(outcome)
             outcomes.append(outcome)
@@ -150,8 +153,13 @@ def _at_best_rates(
         [Candidate(o.config.changed(seed=s), o.split) for three in free for o in three for s in seeds], bench.judge
     )
     glances = iter(judge_all([option for three in options for option in three], bench.glance))
-    best = [min(range(len(three)), key=[next(glances).loss.mean() for _ in three].__getitem__) for three in options]
-    chosen = [three[k] for three, k in zip(options, best, strict=True)]
+    chosen, best = [], []
+    for three in options:
+        seen = [next(glances) for _ in three]
+        k = min(range(len(three)), key=[score.loss.mean() for score in seen].__getitem__)
+        # Early stopping watches the rows that judge: the others train for the epochs that were best for this seed.
+        chosen.append(Candidate(fixed_epochs(three[k].config, seen[k].best_epoch), three[k].split))
+        best.append(k)
     replicas = [Candidate(c.config.changed(seed=seed), c.split) for c in chosen for seed in seeds[1:]]
     judged = iter(judge_all(replicas, bench.judge))
     return [(c, RATES[k], tuple(next(judged) for _ in seeds[1:])) for c, k in zip(chosen, best, strict=True)]
@@ -181,6 +189,13 @@ def compare(before: Sequence[Score], after: Sequence[Score], tries: int = 1) -> 
 def _treated(baseline: Candidate, remedy: Remedy) -> Candidate:
     split = baseline.split.rescaled(remedy.scale) if remedy.scale != "keep" else baseline.split
     return Candidate(remedy.apply(baseline.config), split)
+
+
+def fixed_epochs(config: Config, best_epoch: int) -> Config:
+    """The config, trained for the epochs that were best, without watching held-out rows."""
+    if config.early_stopping is None:
+        return config
+    return config.changed(early_stopping=None, stop_after=best_epoch)
 
 
 def at_rates(config: Config, seed: int) -> list[Config]:

@@ -111,7 +111,7 @@ def _against_variance(config: Config, split: Split) -> Iterator[Remedy]:
         yield Remedy(
             name,
             "variance",
-            {"l2": _round(config.l2 + share * m)},
+            {"l2": config.l2 + _round(share * m)},
             "Smaller weights make a smoother function.",
             "none",
             "course section 3 (L2)",

@@ -17,7 +17,16 @@ def headline(story: Story) -> str:
     before, after = (words.error(held_out_error(f.scores, split).value, split.task) for f in (first, story.chosen))
     name = "Your network" if story.own else "The default network"
     if story.improved:
-        return f"{name} was improved: error on held-out rows {before} before, {after} after."
+        measured = f"error on held-out rows {before} before, {after} after"
+        if not split.n_test:
+            return f"{name} was improved: {measured}."
+        match story.confirmed:
+            case "confirmed":
+                return f"{name} was improved, and the test rows confirm it: {measured}."
+            case "not confirmed":
+                return f"{name} was improved on held-out rows: {measured}. The test rows neither confirm nor contradict it."
+            case "contradicted":
+                return f"No improvement was proven: {measured}, but on the test rows the chosen network is worse."
     return (
         f"{name} was not improved: nothing that was tried is better beyond the noise. "
         f"Its error on held-out rows is {before}."

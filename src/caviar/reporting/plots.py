@@ -266,8 +266,8 @@ def _panels(n: int, *, width: float, height: float, columns: int = 2) -> tuple[F
 
 
 def _drawn(value: Any, dimension: Dimension) -> Any:
-    """A value where a logarithmic scale can show it: zero stands at the lower end."""
-    return dimension.at(0.0) if _logarithmic(dimension) and value <= 0 else value
+    """A value that the dimension's scale can show: what it does not hold stands at the nearest inside."""
+    return value if isinstance(dimension, Choice) or dimension.holds(value) else dimension.at(dimension.place(value))
 
 
 def _logarithmic(dimension: Dimension) -> bool:

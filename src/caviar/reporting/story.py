@@ -3,7 +3,7 @@
 import dataclasses
 import platform
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from caviar.tuning.proof import Proof
 from caviar.tuning.search import Study
 
 FORMAT = 1
+
+Confirmation = Literal["confirmed", "not confirmed", "contradicted"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,6 +80,14 @@ class Story:
         return self.chosen is not self.finalists[0]
 
     @property
+    def confirmed(self) -> Confirmation:
+        """What the test rows say of the improvement: the gain over the config that was to be improved."""
+        gain = self.proof.tested[self.baselines[-1].name].gain
+        if gain.low > 0:
+            return "confirmed"
+        return "contradicted" if gain.high < 0 else "not confirmed"
+
+    @property
     def final_config(self) -> Config:
         """The chosen config, as a person would write it into a file."""
         return self.chosen.candidate.config
@@ -114,7 +124,6 @@ def summary(story: Story) -> dict[str, Any]:
                 "gain": tested.gain.to_json(),
             }
         )
-    train_errors = [score.train_error for score in story.chosen.scores]
     return {
         "format": FORMAT,
         "task": split.task,
@@ -124,11 +133,12 @@ def summary(story: Story) -> dict[str, Any]:
         "judged": "out of fold" if story.chosen.scores[0].networks > 1 else "dev",
         "baselines": baselines,
         "improved": story.improved,
+        "on_test_rows": story.confirmed if test and story.improved else None,
         "best": {
             "config": story.final_config.to_json(),
             "scale": story.chosen.candidate.split.scale,
             "refitted": story.proof.refitted,
-            "train_error": _over_seeds(train_errors, split).to_json(),
+            "train_error": _train_error(story).to_json(),
             "dev_error": held_out_error(story.chosen.scores, split).to_json(),
             "test_error": chosen.error.to_json() if test else None,
             "scores": {name: estimate.to_json() for name, estimate in chosen.scores.items()},
@@ -151,8 +161,13 @@ def summary(story: Story) -> dict[str, Any]:
     }
 
 
-def _over_seeds(errors: list[float], split: Split) -> Estimate:
-    """A training error over seeds, without the rows' noise for a regression."""
+def _train_error(story: Story) -> Estimate:
+    """The chosen config's error on training rows: share misclassified, or RMSE in the target's unit."""
+    if story.after is None:
+        return Estimate(float("nan"), float("nan"), float("nan"), story.split.n_train)
+    train, split = story.after.train, story.split
     if split.task == "classification":
-        return share(errors, split.n_train)
-    return Estimate(float(np.mean(errors)), float("nan"), float("nan"), split.n_train)
+        return train
+    unit = float(np.var(split.y_train)) ** 0.5 * split.target.std
+    value, low, high = (unit * figure**0.5 for figure in (train.value, train.low, train.high))
+    return Estimate(value, low, high, train.rows)

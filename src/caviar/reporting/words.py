@@ -73,7 +73,7 @@ def changes(config: Config, start: Config) -> str:
     told = [
         setting(name, config.rate if name == "learning_rate" else mine)
         for name, (mine, _) in config.differences(start).items()
-        if name not in ("seed", "rows", "stop_after") and not (name == "learning_rate" and config.rate == start.rate)
+        if name not in ("seed", "rows") and not (name == "learning_rate" and config.rate == start.rate)
     ]
     return ", ".join(told) or "unchanged"
 

@@ -50,15 +50,15 @@ class Model:
         """Raw outputs, shape (rows, classes) or (rows, 1): logits, or the standardised prediction."""
         return outputs([(self.config, self.weights, self.statistics)], self.preparation.features(frame))[0]
 
-    def predict(self, frame: pl.DataFrame, *, proba: bool = False) -> pl.DataFrame:
+    def predict(self, data: Any, *, proba: bool = False) -> pl.DataFrame:
         """Predictions for rows with the columns it was trained on, in any order.
 
         Args:
-            frame: feature columns; others are ignored.
+            data: a DataFrame of any kind, or anything else that `read` takes; other columns are ignored.
             proba: add one column per class, "probability of CLASS"; classification only.
 
         Returns:
-            A frame with the column "prediction" (labels, or numbers in the target's unit), one row per row of `frame`.
+            A frame with the column "prediction" (labels, or numbers in the target's unit), one row per row of `data`.
 
         Raises:
             BadData: a column is missing or of another kind.
@@ -67,6 +67,7 @@ class Model:
         classes = self.target.classes
         if proba and classes is None:
             raise BadRun(f"Probabilities need classes, but {self.target.name!r} is a number. Leave --proba out.")
+        frame = data if isinstance(data, pl.DataFrame) else read(data, target=False).features
         raw = self.outputs(frame)
         if classes is None:
             return pl.DataFrame({"prediction": self.target.decode(raw[:, 0])})

@@ -75,8 +75,11 @@ class Memory(Protocol):
 
 
 def row_plan(split: Split) -> RowPlan:
-    """How configs are judged on this split: on its dev rows, or out of fold where rows are few."""
-    if split.n_dev and split.rows >= OUT_OF_FOLD_BELOW:
+    """How configs are judged on this split: on its dev rows, or out of fold where rows are few.
+
+    Dev rows that were given are what a person wants to choose by, however few.
+    """
+    if split.n_dev and (split.dev_given or split.rows >= OUT_OF_FOLD_BELOW):
         return (1.0,)
     return tuple((fold, FOLDS) for fold in range(FOLDS))
 
@@ -179,7 +182,9 @@ def score_runs(split: Split, networks: Sequence[Sequence[Run]], metric: MetricNa
                 sharp[mask] = calibrated(raw[mask], split.y[mask])
         rows = np.logical_or.reduce(own)
         loss = row_losses(sharp[rows], split.y[rows])
-        scores.append(_score(split, runs, answer=raw[rows], loss=loss, y=split.y[rows], metric=metric))
+        # Networks of several folds are ranked together by AUC: by their tempered logits, which are of one scale.
+        answer = sharp[rows] if metric == "auc" else raw[rows]
+        scores.append(_score(split, runs, answer=answer, loss=loss, y=split.y[rows], metric=metric))
     return scores
 
 

@@ -1,5 +1,8 @@
 """The last choice: the best few of a search with fresh seeds, because the best of many was partly lucky.
 
+Fresh seeds take away the luck of the seed, not that of the rows, which are those of the search: the gains still
+flatter. What is free of both is the test set, see `proof`.
+
 Networks that stopped early are trained for the number of epochs that was best before, instead of watching the rows
 they are judged on once more: it is also how the chosen one is refitted on all rows.
 """
@@ -10,11 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from caviar.diagnosis.intervals import Estimate
-from caviar.network.config import Config
 from caviar.remedies.experiment import Candidate, Judge, Verdict, compare, judge_all
 from caviar.training.metrics import MetricName
 from caviar.training.scores import Score
-from caviar.tuning.search import criterion
+from caviar.tuning.search import LOSS_DECIDES, criterion
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,13 +40,6 @@ class Finalist:
     verdict: Verdict
 
 
-def fixed_epochs(config: Config, best_epoch: int) -> Config:
-    """The config, trained for the epochs that were best, without watching held-out rows."""
-    if config.early_stopping is None:
-        return config
-    return config.changed(early_stopping=None, stop_after=best_epoch)
-
-
 def choose(
     finalists: Sequence[tuple[str, Candidate]], judge: Judge, seeds: Sequence[int], metric: MetricName
 ) -> tuple[Finalist, list[Finalist]]:
@@ -57,8 +52,8 @@ def choose(
         metric: what is optimised.
 
     Returns:
-        The chosen one and all: the best by the metric's criterion among those that are shown to beat the
-        first, or the first when none is.
+        The chosen one and all: the best by the metric's criterion among those whose loss is shown to be below the
+        first's - and, where the metric itself decides, whose metric is better - or the first when there is none.
     """
     replicas = [Candidate(c.config.changed(seed=seed), c.split) for _, c in finalists for seed in seeds]
     flat = judge_all(replicas, judge)
@@ -67,7 +62,11 @@ def choose(
     for (name, candidate), own in zip(finalists, scores, strict=True):
         gain, error_gain, verdict = compare(scores[0], own, tries=len(finalists) - 1)
         judged.append(Finalist(name, candidate, own, gain, error_gain, verdict))
+
+    def reached(finalist: Finalist) -> float:
+        return float(np.mean([criterion(score, metric) for score in finalist.scores]))
+
     better = [finalist for finalist in judged[1:] if finalist.verdict == "accepted"]
-    if not better:
-        return judged[0], judged
-    return min(better, key=lambda f: float(np.mean([criterion(score, metric) for score in f.scores]))), judged
+    if metric not in LOSS_DECIDES:
+        better = [finalist for finalist in better if reached(finalist) < reached(judged[0])]
+    return min(better, key=reached, default=judged[0]), judged

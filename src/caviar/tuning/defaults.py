@@ -9,13 +9,16 @@ from caviar.network.config import Config
 from caviar.training.plan import epochs_planned
 from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
 
+_RATE = 1e-3
+"""Around which the rate is searched where a config has 0."""
+
 WIDEST, WIDEST_FOR_FEW, FEW_ROWS = 512, 256, 5_000
 """Most units of a layer that are searched, and those for fewer rows."""
 
 
 def default_space(config: Config, split: Split) -> Space:
     """A space around `config`; its values lie inside, but for extreme ones."""
-    rate = config.rate
+    rate = config.rate or _RATE
     dimensions: dict[str, Dimension] = {"learning_rate": LogUniform(rate / 10, rate * 10)}
     if config.optimizer in ("momentum", "nesterov"):
         dimensions["momentum"] = OneMinusLogUniform(0.8, 0.995)
@@ -38,7 +41,7 @@ def default_space(config: Config, split: Split) -> Space:
     dimensions["l2"] = LogUniform(1e-6 * m, 1e-2 * m)
     if split.task == "classification":
         dimensions["label_smoothing"] = Uniform(0.0, 0.15)
-    dimensions["schedule"] = Choice("constant", "cosine", "one_cycle")
+    dimensions["schedule"] = Choice(*dict.fromkeys([config.schedule, "constant", "cosine", "one_cycle"]))
     epochs = epochs_planned(config, split)
     dimensions["epochs"] = Integer(max(1, epochs // 2), max(2, round(1.5 * epochs)), log=True)
     dimensions["batch_norm"] = Choice(False, True)

@@ -105,9 +105,9 @@ def prove(
         (x_own, x_base), y = open_together([chosen.split, split])
     else:
         x_own, x_base, y = chosen.split.x_dev, split.x_dev, split.y_dev
-    answers = {"chosen": _answers(judged, x_own)}
+    answers = {"chosen": _answers(judged, x_own, split)}
     for number, (name, _, _) in enumerate(known):
-        answers[name] = _answers(others[number * len(seeds) : (number + 1) * len(seeds)], x_base)
+        answers[name] = _answers(others[number * len(seeds) : (number + 1) * len(seeds)], x_base, split)
     answers["constant"] = [np.repeat(constant_outputs(split)[:1], len(y), axis=0)] * len(seeds)
     best = np.stack([row_errors(answer, y) for answer in answers["chosen"]])
     return Proof(
@@ -130,8 +130,11 @@ def _for_good(config: Config, best_epoch: int) -> Config:
     return config.changed(rows="train+dev", early_stopping=None, **epochs)
 
 
-def _answers(runs: Sequence[Run], x: Numbers) -> list[Numbers]:
-    return outputs([(run.config, run.weights, run.statistics) for run in runs], x)
+def _answers(runs: Sequence[Run], x: Numbers, split: Split) -> list[Numbers]:
+    """Raw outputs of each; a network that diverged answers as the constant model, as on held-out rows."""
+    constant = np.repeat(constant_outputs(split)[:1], len(x), axis=0)
+    answers = outputs([(run.config, run.weights, run.statistics) for run in runs], x)
+    return [constant if run.status == "diverged" else a for run, a in zip(runs, answers, strict=True)]
 
 
 def _tested(answers: Sequence[Numbers], y: np.ndarray, best: Numbers, split: Split) -> Tested:
@@ -150,7 +153,7 @@ def _tested(answers: Sequence[Numbers], y: np.ndarray, best: Numbers, split: Spl
 
 def _overfit(runs: Sequence[Run], split: Split, x: Numbers, y: np.ndarray) -> Estimate:
     """Test error minus held-out error of the same networks: how much the choice by held-out rows flattered."""
-    test = np.stack([row_errors(answer, y) for answer in _answers(runs, x)]).mean(axis=0)
+    test = np.stack([row_errors(answer, y) for answer in _answers(runs, x, split)]).mean(axis=0)
     (held_out,) = score_runs(split, [runs], metric_for(split.task, None))
     dev = held_out.error
     if split.task == "classification":

@@ -18,7 +18,7 @@ import optuna
 from caviar.data.split import Split
 from caviar.errors import BadSpace
 from caviar.network.config import Config
-from caviar.training.metrics import LARGER_IS_BETTER, MetricName
+from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for
 from caviar.training.plan import epochs_planned, same_class
 from caviar.training.scores import Score, judge, row_plan
 from caviar.tuning import store
@@ -29,7 +29,7 @@ from caviar.tuning.space import Space
 DECIDES_PROGRAM = ("layers", "units", "batch_size", "batch_norm", "activation")
 """Settings that a compiled program is made for; `units` by its width class."""
 
-LOSS_DECIDES: tuple[MetricName, ...] = ("error", "log_loss", "rmse", "r2")
+LOSS_DECIDES: tuple[MetricName, ...] = ("error", "rmse", "r2")
 """Metrics for which configs are ranked by their held-out loss."""
 
 _REDRAWS = 100
@@ -150,6 +150,7 @@ def search(
         The study; `space` and `storage` hold every trial.
     """
     study = store.open_study(storage, "maximize" if metric in LARGER_IS_BETTER else "minimize")
+    store.claim(study, json.dumps([seed, metric, generation_size, start.to_json(), repr(space), around.to_json()]))
     known = store.known_ids(study)
     done: list[Trial] = []
     zooms: list[Zoom] = []
@@ -274,10 +275,8 @@ def tune(
         raise BadSpace(
             f"caviar.tune needs at least 1 trial and more than 0 seconds, got trials={trials}, seconds={seconds}."
         )
-    from caviar.training.metrics import metric_for  # noqa: PLC0415
-
     chosen = metric_for(split.task, metric)
-    start = (base or Config()).changed(seed=seed)
+    start = (base or Config()).changed(seed=seed, rows=1.0)
     start = start.changed(learning_rate=start.rate, epochs=epochs_planned(start, split))
     began = time.monotonic()
     return search(

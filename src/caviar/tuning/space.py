@@ -20,7 +20,7 @@ import numpy as np
 from optuna import distributions
 
 from caviar.errors import BadSpace, nearest
-from caviar.network.config import Config
+from caviar.network.config import DECAYING, Config
 from caviar.remedies.remedy import with_layers
 
 
@@ -267,6 +267,10 @@ class Space(Mapping[str, Dimension]):
     def config(self, values: Mapping[str, Any], base: Config) -> Config:
         """`base` with the searched settings changed to `values`."""
         settings = {name: value for name, value in values.items() if name not in ("layers", "units")}
+        if "epochs" in settings:
+            settings["stop_after"] = None
+        if settings.get("schedule", base.schedule) not in DECAYING:
+            settings["decay_rate"] = None
         if "layers" in values or "units" in values:
             own = self.values_of(base)
             layers, units = values.get("layers", own["layers"]), values.get("units", own["units"])

@@ -4,6 +4,7 @@ One write per finished trial. The journal file is made safe against a torn last 
 Optuna's own reader does not survive; the caller holds the run folder's lock while it is open.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -47,6 +48,23 @@ def open_study(storage: str | Path | None, direction: Literal["minimize", "maxim
             f"The study's storage must be a file or a database that answers, got {storage}: {error}. Check the "
             "path or the URL."
         ) from error
+
+
+def claim(study: optuna.Study, asked: str) -> None:
+    """Mark a study with what it searches, or make sure that it is this.
+
+    Raises:
+        BadRun: it holds another search.
+    """
+    mark = hashlib.sha256(asked.encode()).hexdigest()
+    before = study.user_attrs.get("caviar:search")
+    if before is None and not study.trials:
+        study.set_user_attr("caviar:search", mark)
+    elif before != mark:
+        raise BadRun(
+            "A study must be continued by the same search, but this one holds another: other space, metric, seed or "
+            "start. Give another storage."
+        )
 
 
 def known_ids(study: optuna.Study) -> set[str]:
