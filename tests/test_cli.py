@@ -220,6 +220,20 @@ def test_predict_cannot_write(done, place, capsys):
     assert sorted(path.name for path in place.iterdir()) == ["f.csv", "small.toml"]
 
 
+def test_a_fault_of_caviar_is_one_line_too(capsys, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("of all\nthings")
+
+    monkeypatch.setattr("caviar.improvement.improve", broken)
+    assert main(["improve", "f.csv", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("caviar: This is a fault of caviar, not of yours (ZeroDivisionError: of all things).")
+    assert err.count("\n") == 1
+    assert "--debug" in json.loads(out)["error"]
+    with pytest.raises(ZeroDivisionError):
+        main(["improve", "f.csv", "--debug"])
+
+
 def test_debug_shows_where_it_came_from(place):
     with pytest.raises(BadData, match=r"no file 'g.csv'"):
         main(["improve", "g.csv", "--target", "y", "--debug"])

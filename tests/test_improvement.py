@@ -157,7 +157,31 @@ def test_a_gain_that_is_there_is_found(base):
     yours = {row["name"]: row for row in result.summary["baselines"]}["yours"]
     assert best["dev_error"]["value"] < yours["dev_error"]["value"]
     assert best["config"] != CONFIG.to_json()
-    assert any(line.startswith("Your network was improved: ") for line in told)
+    assert any(line.startswith("Your network was improved, and the test rows confirm it: ") for line in told)
+
+
+def test_settings_of_ones_own_that_the_search_cannot_hold(tmp_path):
+    """Per layer, with a decay of its own, stopping before the schedule's end: the run reaches its end."""
+    config = CONFIG.changed(
+        hidden_units=(4, 4),
+        dropout=(0.1, 0.2),
+        activation=("relu", "leaky_relu"),
+        schedule="exponential",
+        decay_rate=0.9,
+        stop_after=15,
+    )
+    result = caviar.improve(frame(), "y", config=config, trials=9, out=tmp_path / "run")
+    assert result.summary["trials"] == 9
+    assert trials(tmp_path / "run")[0][4]["caviar:values"]["dropout"] == [0.1, 0.2]
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_a_network_that_diverges_counts_as_the_constant_model(tmp_path):
+    config = CONFIG.changed(optimizer="sgd", learning_rate=1e20)
+    result = caviar.improve(frame(), "y", config=config, trials=1, out=tmp_path / "run")
+    rows = {row["name"]: row for row in result.summary["baselines"]}
+    assert rows["yours"]["test_error"] == rows["constant"]["test_error"]
+    assert "diverged" in [finding["name"] for finding in result.summary["findings"]]
 
 
 def test_regression_with_an_optimal_error(tmp_path):

@@ -104,3 +104,10 @@ def test_optimal_error_and_tolerance_are_handed_on():
 
 def _answers(runs: list[Run], x: np.ndarray) -> list[np.ndarray]:
     return outputs([(run.config, run.weights, run.statistics) for run in runs], x)
+
+
+def test_rows_must_have_been_held_out():
+    rows = classes(60, 20)
+    run = train(rows, [Config(hidden_units=(), epochs=1, rows="train+dev")])[0]
+    with pytest.raises(BadData, match=r"needs rows that were held out, got none\. Split with dev rows"):
+        diagnose(run, rows)

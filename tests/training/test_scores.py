@@ -1,5 +1,7 @@
 """`judge`, its memory on disk, and the workbench that counts."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import toy_splits
@@ -149,6 +151,13 @@ def test_scores_on_disk(judged, tmp_path):
 def bench():
     told, seen, memory = [], [], Noted()
     return Workbench("error", memory, lambda word, share: told.append((word, share)), seen.extend), told, seen, memory
+
+
+def test_dev_rows_that_were_given_are_what_is_chosen_by():
+    split = toy_splits.classes()
+    assert row_plan(split) == tuple((fold, 5) for fold in range(5))
+    assert row_plan(dataclasses.replace(split, dev_given=True)) == (1.0,)
+    assert row_plan(dataclasses.replace(split, dev_given=True, n_train=split.rows)) == row_plan(split)  # none are left
 
 
 def test_the_workbench_counts_networks(judged):

@@ -2,7 +2,7 @@ import numpy as np
 import optuna
 import pytest
 
-from caviar.errors import BadConfig, BadSpace
+from caviar.errors import BadConfig, BadRun, BadSpace
 from caviar.network.config import Config
 from caviar.training.metrics import metric_for
 from caviar.training.scores import judge, row_plan
@@ -82,3 +82,16 @@ def test_a_budget_of_nothing(budget):
 def test_a_metric_of_the_other_task():
     with pytest.raises(BadConfig, match="which is for regression"):
         tune(SPLIT, SPACE, metric="rmse")
+
+
+def test_another_search_in_the_same_storage_is_refused(tmp_path):
+    path = tmp_path / "study.log"
+    one = tune(SPLIT, SPACE, base=BASE, trials=2, storage=path)
+    with pytest.raises(BadRun, match=r"continued by the same search, .* holds another.* Give another storage"):
+        tune(SPLIT, SPACE, base=BASE, trials=2, seed=1, storage=path)
+    assert figures(tune(SPLIT, SPACE, base=BASE, trials=2, storage=path)) == figures(one)
+
+
+def test_a_base_of_a_fold_is_searched_on_all_rows():
+    study = tune(SPLIT, SPACE, base=BASE.changed(rows=(0, 5)), trials=1)
+    assert study.trials[0].config == BASE

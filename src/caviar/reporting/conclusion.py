@@ -24,7 +24,8 @@ def headline(story: Story) -> str:
             case "confirmed":
                 return f"{name} was improved, and the test rows confirm it: {measured}."
             case "not confirmed":
-                return f"{name} was improved on held-out rows: {measured}. The test rows neither confirm nor contradict it."
+                told = f"{name} was improved on held-out rows: {measured}."
+                return f"{told} The test rows neither confirm nor contradict it."
             case "contradicted":
                 return f"No improvement was proven: {measured}, but on the test rows the chosen network is worse."
     return (
