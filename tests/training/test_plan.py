@@ -28,7 +28,7 @@ def test_width_classes(units, more):
     assert width_class(padded) == padded
     assert width_class(units + more) >= padded
     if units > 8:
-        assert padded < 2 * units if units <= 128 else padded - units < 128
+        assert padded < 2 * units if units <= 64 else padded - units < 128
     fewest, most = same_class(units)
     assert fewest <= units <= most == padded
     assert {width_class(n) for n in (fewest, most)} == {padded}
@@ -37,7 +37,7 @@ def test_width_classes(units, more):
 
 
 def test_some_widths():
-    widths = {1: 8, 8: 8, 9: 16, 64: 64, 65: 128, 128: 128, 129: 192, 512: 512, 513: 640}
+    widths = {1: 8, 8: 8, 9: 16, 64: 64, 65: 96, 97: 128, 128: 128, 129: 192, 512: 512, 513: 640}
     assert {units: width_class(units) for units in widths} == widths
 
 

@@ -53,10 +53,10 @@ class Hyperparameters(NamedTuple):
 
 
 def width_class(units: int) -> int:
-    """Units for which a layer is compiled: padding is cheap below 128, where it is a power of two."""
-    if units <= 128:
+    """Units for which a layer is compiled: a power of two up to 64, where padding is cheap, then in growing steps."""
+    if units <= 64:
         return max(8, 1 << (units - 1).bit_length())
-    step = 64 if units <= 512 else 128
+    step = 32 if units <= 128 else 64 if units <= 512 else 128
     return -(-units // step) * step
 
 
