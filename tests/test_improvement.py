@@ -110,7 +110,8 @@ def test_an_interrupted_run_goes_on_where_it_was(searched, tmp_path, until):
     listener, out = Lines(until), tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         caviar.improve(frame(), "y", out=out, listener=listener, **SEARCHED)
-    assert listener.told[-1] == f"Interrupted. To go on where it was: caviar improve --resume {out}"
+    again = f"caviar.improve with the same arguments and out={str(out)!r}"  # for data that are not in a file
+    assert listener.told[-1] == f"Interrupted. To go on where it was: {again}"
     assert not (out / "summary.json").exists()
     assert list((out / "checkpoints").iterdir())
     again = Lines()
