@@ -47,7 +47,7 @@ def lane_size(products_per_row: int) -> int:
         return 64
     if products_per_row <= 1 << 12:
         return 8
-    if products_per_row <= 1 << 15:
+    if products_per_row <= 1 << 14:
         return 4
     if products_per_row <= 1 << 16:
         return 2
