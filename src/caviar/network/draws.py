@@ -49,6 +49,7 @@ def uniforms(key: jax.Array, units: int, batch: int, dtype: jnp.dtype) -> Float[
     blocks = -(-batch // 4)
     high = jax.lax.broadcasted_iota(jnp.uint32, (units, blocks), 0)
     low = jax.lax.broadcasted_iota(jnp.uint32, (units, blocks), 1)
-    x, y = threefry(jax.random.key_data(key), high, low)
+    # Without the barrier XLA computes every word anew for each of the four parts.
+    x, y = jax.lax.optimization_barrier(threefry(jax.random.key_data(key), high, low))
     quarters = jnp.concatenate([x >> 16, x & 0xFFFF, y >> 16, y & 0xFFFF], axis=1)[:, :batch]
     return quarters.astype(dtype) * 2.0**-16

