@@ -24,20 +24,10 @@ from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
 from caviar.diagnosis.diagnose import diagnose_scores
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import paired_gain
-from caviar.errors import BadData, BadSpace
+from caviar.errors import BadData
 from caviar.network.config import Config
 from caviar.remedies.combine import combined
-from caviar.remedies.experiment import (
-    Candidate,
-    Experiment,
-    Outcome,
-    at_rates,
-    experiment,
-    fixed_epochs,
-    judge_all,
-    rounds,
-)
-from caviar.remedies.remedy import Remedy
+from caviar.remedies.experiment import Candidate, Experiment, Outcome, experiment, judge_all
 from caviar.remedies.rules import prescribe
 from caviar.reporting import words
 from caviar.reporting.conclusion import conclusion, seed_noise
@@ -52,35 +42,21 @@ from caviar.training.saved import Model, load, save
 from caviar.training.scores import Score, constant_score, error_in_unit, row_plan
 from caviar.training.workbench import Workbench
 from caviar.tuning.baselines import Baseline, train_baselines
-from caviar.tuning.choose import Finalist, choose
+from caviar.tuning.budget import Budget
+from caviar.tuning.choose import Finalist, best_of_search, choose
 from caviar.tuning.defaults import default_space
 from caviar.tuning.proof import Proof, prove
 from caviar.tuning.propose import Zoom
 from caviar.tuning.search import Study, Trial, criterion, search
 
-TRIALS = 36
 REFIT_BELOW = 10_000
 """Rows in train and dev below which the chosen config is refitted on both."""
 
 _BASELINE_SEEDS = 5
 _COMPARING_SEEDS = 3
 _FINAL_SEEDS = 3
-_TOP = 2
 _SEEDS = 1 << 31
 """A Config's seed is below."""
-
-_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.95
-"""Shares of the seconds given, by which remedies, search and last comparison should be done."""
-
-_UNLIMITED = 1_000_000
-_COSTLIEST, _COSTLIEST_BY_DEFAULT = 5.0, 3.0
-"""How much more than the start a config of the search may cost, with a budget of one's own and without."""
-
-_LARGER = 3.0
-"""How much longer the configs of a search take than the one around which it searches."""
-
-_PATIENCE = 0.8
-"""A generation is begun when at least this share of the last one's time is left."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -126,7 +102,8 @@ def improve(
         task: "classification" or "regression"; None is inferred from the target.
         metric: what is optimised; None is error or rmse.
         optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
-        seconds: time for the whole; steps are left out or shortened to keep it.
+        seconds: what the whole should take: remedies are left out and the search ends to keep it. Baselines, one
+            generation of the search and the proof are always done, whatever they take.
         trials: configs of the search; None is 36, or as many as the seconds allow.
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
         seed: of everything that is random.
@@ -142,8 +119,8 @@ def improve(
         BadSpace: a budget that is not above 0.
         BadRun: `out` holds another run, or is in use.
     """
-    _check_budget(seconds, trials)
     began = time.monotonic()
+    Budget(seconds, trials)
     tell = listener or Silent()
     table = read(data, target)
     if metric is not None and task is None:
@@ -184,12 +161,11 @@ def improve(
             own=config is not None,
             metric=optimised,
             optimal_error=optimal_error,
-            trials=trials,
             seed=seed,
             refit=refit,
             folder=folder,
             tell=tell,
-            clock=Clock(seconds, began, folder.seconds_before),
+            budget=Budget(seconds, trials, began=began, before=folder.seconds_before),
         )
         try:
             return loop.run()
@@ -200,7 +176,7 @@ def improve(
             tell.say(f"Interrupted. To go on where it was: {again}")
             raise
         finally:
-            folder.spent(loop.clock.spent)
+            folder.spent(loop.budget.spent)
 
 
 def reopen(folder: Path) -> Improvement | None:
@@ -213,23 +189,6 @@ def reopen(folder: Path) -> Improvement | None:
     return None if content is None else Improvement(folder, content, load(folder))
 
 
-class Clock:
-    """Seconds of a run, those before an interruption included."""
-
-    def __init__(self, limit: float | None, began: float, before: float) -> None:
-        self.limit = limit
-        self._began = began - before
-
-    @property
-    def spent(self) -> float:
-        """Seconds since the run began, pauses left out."""
-        return time.monotonic() - self._began
-
-    def left_until(self, share: float) -> float:
-        """Seconds left until a share of the limit is used up; infinite without a limit."""
-        return float("inf") if self.limit is None else self.limit * share - self.spent
-
-
 @dataclasses.dataclass(eq=False)
 class _Loop:
     """One improvement under way."""
@@ -240,12 +199,11 @@ class _Loop:
     own: bool
     metric: MetricName
     optimal_error: float | None
-    trials: int | None
     seed: int
     refit: bool
     folder: RunFolder
     tell: Listener
-    clock: Clock
+    budget: Budget
 
     def __post_init__(self) -> None:
         scores = ScoreFiles(self.folder.path / "checkpoints")
@@ -269,9 +227,9 @@ class _Loop:
         self._stage("Remedies")
         seeds = self._seeds(1 + _COMPARING_SEEDS)
         prescribed = prescribe(findings, self.start, self.split)
-        not_tried = self.folder.plan("not_tried", lambda: self._too_long(prescribed, seeds))
-        tried = [remedy for remedy in prescribed if remedy.name not in not_tried]
         start = Candidate(self.start, self.split)
+        not_tried = self.folder.plan("not_tried", lambda: self.budget.too_long(start, prescribed, self.bench, seeds))
+        tried = [remedy for remedy in prescribed if remedy.name not in not_tried]
         remedies = experiment(start, tried, self.bench, seeds, tell=self._tell_remedy)
         around, combination = combined(start, remedies, self.bench, seeds)
         if combination:
@@ -283,7 +241,7 @@ class _Loop:
         study = self._search(remedies, around)
 
         self._stage("Last comparison, with fresh seeds")
-        chosen, finalists = self._choose(study, around)
+        chosen, finalists = self._choose(study, around, by_remedies=around is not remedies.baseline)
         after = self._bias_variance(chosen.scores, chosen.candidate.split)
 
         self._stage("Proof")
@@ -317,15 +275,15 @@ class _Loop:
             chosen=chosen,
             proof=proof,
             networks=len(self.bench.trained),
-            seconds=self.clock.spent,
-            seconds_given=self.clock.limit,
+            seconds=self.budget.spent,
+            seconds_given=self.budget.seconds,
             seed=self.seed,
         )
         return self._finish(story)
 
     def _stage(self, title: str) -> None:
         """Begin a part of the work; what was spent so far is noted, should the process be killed."""
-        self.folder.spent(self.clock.spent)
+        self.folder.spent(self.budget.spent)
         self.tell.stage(title)
 
     def _watch(self, scores: Sequence[Score]) -> None:
@@ -370,24 +328,6 @@ class _Loop:
             self.tell.say("Bias and variance are both low, and nothing else was found.")
         return found
 
-    def _too_long(self, remedies: Sequence[Remedy], seeds: Sequence[int]) -> dict[str, str]:
-        """The remedies for which there is no time, by name, with the reason; the others come in their order."""
-
-        def seconds(together: Sequence[Remedy]) -> float:
-            configs = [remedy.apply(self.start) for remedy in together]
-            several = [option for config in configs for option in at_rates(config, seeds[0])]
-            several += [config.changed(seed=seed) for config in configs for seed in seeds[1:]]
-            return self.bench.seconds_for(self.split, several)
-
-        left = self.clock.left_until(_REMEDIES_UNTIL)
-        reasons = {}
-        for together in rounds(Candidate(self.start, self.split), remedies):
-            while together and seconds(together) > left:
-                last = together.pop()
-                reasons[last.name] = f"it would take about {seconds([*together, last]) - seconds(together):.0f} s"
-            left -= seconds(together)
-        return reasons
-
     def _tell_remedy(self, outcome: Outcome) -> None:
         self.tell.say(
             f"{outcome.verdict:<9} {outcome.remedy.name}: loss lower by {words.interval(outcome.gain)}, "
@@ -403,13 +343,11 @@ class _Loop:
             splits = [self.split if config == self.start else around.split for config in configs]
             return judge_all([Candidate(c, s) for c, s in zip(configs, splits, strict=True)], self.bench.judge)
 
-        given = self.trials is not None or self.clock.limit is not None
-        factor = _COSTLIEST if given else _COSTLIEST_BY_DEFAULT
-        most = max(factor * relative_cost(self.start, self.split), relative_cost(centre, around.split))
-        ended = [self.clock.spent]
+        most = self.budget.costliest(Candidate(self.start, self.split), around)
+        ended = [self.budget.spent]
 
         def told(trials: Sequence[Trial], zoom: Zoom | None) -> None:
-            ended.append(self.clock.spent)
+            ended.append(self.budget.spent)
             best = min(trials, key=lambda trial: criterion(trial.score, self.metric))
             where = f"zoomed: {zoom.reason}" if zoom else "coarse: the whole space"
             self.tell.say(
@@ -426,24 +364,17 @@ class _Loop:
             space,
             judged,
             metric=self.metric,
-            trials=self.trials or (TRIALS if self.clock.limit is None else _UNLIMITED),
-            generation_size=self.folder.plan("generation_size", lambda: self._generation_size(centre, around.split)),
+            trials=self.budget.trials,
+            generation_size=self.folder.plan(
+                "generation_size", lambda: self.budget.generation_size(around, self.bench)
+            ),
             seed=self.seed,
             storage=self.folder.path / "study.log",
             first=[config for config in first if config != self.start],
             allowed=lambda config: relative_cost(config, around.split) <= most,
-            enough=lambda: self.clock.left_until(_SEARCH_UNTIL) < _PATIENCE * (ended[-1] - ended[-2]),
+            enough=lambda: self.budget.search_ends(ended[-1] - ended[-2]),
             tell=told,
         )
-
-    def _generation_size(self, centre: Config, rows: Split) -> int:
-        """A third of the trials, or what a quarter of the time allows; a generation is never interrupted."""
-        if self.clock.limit is None:
-            return max(8, -(-(self.trials or TRIALS) // 3))
-        several = [centre.changed(learning_rate=centre.rate * (1 + i / 100)) for i in range(16)]
-        each = _LARGER * self.bench.seconds_for(rows, several) / len(several)
-        size = int(np.clip(self.clock.left_until(_SEARCH_UNTIL) / 4 / each, 8, 64))
-        return size if self.trials is None else min(size, max(8, self.trials // 4))
 
     def _seeds(self, n: int, after: int = 0) -> list[int]:
         """The n seeds that come `after` so many of the first; they begin again at 0 behind the largest."""
@@ -454,22 +385,22 @@ class _Loop:
         """Seeds that neither remedies nor search have used."""
         return self._seeds(_FINAL_SEEDS, after=101)
 
-    def _choose(self, study: Study, around: Candidate) -> tuple[Finalist, list[Finalist]]:
+    def _choose(self, study: Study, around: Candidate, *, by_remedies: bool) -> tuple[Finalist, list[Finalist]]:
         """The start, what the remedies gave, and the best of the search, with seeds that none of them has seen."""
-        seeds = self._final_seeds
-        finalists = [("yours" if self.own else "default", Candidate(self.start, self.split))]
-        if around.config != self.start:
-            finalists.append(("remedies", around))
-        for trial in [trial for trial in study.ranked if trial.number > 0][:_TOP]:
-            config = fixed_epochs(trial.config, trial.score.best_epoch)
-            replicas = [config.changed(seed=seed) for seed in seeds]
-            if len(finalists) > 2 and self.bench.seconds_for(around.split, replicas) > self.clock.left_until(
-                _CHOICE_UNTIL
-            ):
-                break
-            finalists.append((f"trial {trial.number}", Candidate(config, around.split)))
+        start = Candidate(self.start, self.split)
+        finalists = [("yours" if self.own else "default", start)]
+        if by_remedies or around.config.rate != self.start.rate:
+            finalists.append(("remedies" if by_remedies else "another rate", around))
+        finalists += best_of_search(
+            study,
+            around.split,
+            known=[candidate.config for _, candidate in finalists],
+            time_for=lambda config: self.budget.allows_finalist(
+                around.split, [config.changed(seed=seed) for seed in self._final_seeds], self.bench
+            ),
+        )
         with self.bench.keeping():
-            chosen, judged = choose(finalists, self.bench.judge, seeds, self.metric)
+            chosen, judged = choose(finalists, self.bench.judge, self._final_seeds, self.metric)
         for finalist in judged:
             error = held_out_error(finalist.scores, self.split)
             against = "the one to beat"
@@ -503,15 +434,6 @@ class _Loop:
         for line in conclusion(story):
             self.tell.say(line)
         return Improvement(self.folder.path, content, model)
-
-
-def _check_budget(seconds: float | None, trials: int | None) -> None:
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise BadSpace(
-            f"--seconds must be above 0 and finite, got {seconds}. Leave it out for a budget of {TRIALS} trials."
-        )
-    if trials is not None and trials < 1:
-        raise BadSpace(f"--trials must be at least 1, got {trials}. Leave it out for {TRIALS}.")
 
 
 def _check_defined(metric: MetricName, rows: Split) -> None:

@@ -27,7 +27,7 @@ FRAME = pl.DataFrame(
 )
 
 
-def same(table, frame=FRAME):
+def assert_same_table(table, frame=FRAME):
     assert table.target.to_list() == frame["y"].to_list()
     assert table.features.equals(frame.drop("y"))
 
@@ -39,7 +39,7 @@ def test_a_text_file_is_read_as_it_was_written(tmp_path, delimiter, encoding, su
     path = tmp_path / f"f{suffix}"
     path.write_bytes(FRAME.write_csv(separator=delimiter, null_value="NA").encode(encoding))
     table = read(path, target="y")
-    same(table)
+    assert_same_table(table)
     assert table.name == "f"
     assert any("'NA'" in note for note in table.notes)
 
@@ -79,13 +79,13 @@ def test_any_table_in_any_writing_is_read_back(tmp_path_factory, writing):
 
 def test_frames_parquet_npz_and_arrays_give_the_same_table(tmp_path):
     FRAME.write_parquet(tmp_path / "f.parquet")
-    same(read(tmp_path / "f.parquet", target="y"))
-    same(read(FRAME, target="y"))
-    same(read(FRAME.lazy(), target="y"))
+    assert_same_table(read(tmp_path / "f.parquet", target="y"))
+    assert_same_table(read(FRAME, target="y"))
+    assert_same_table(read(FRAME.lazy(), target="y"))
     pandas = pd.DataFrame({name: FRAME[name].to_list() for name in FRAME.columns})
     came = read(pandas, target="y").features
     assert came.with_columns(pl.col("n").cast(pl.Int64)).equals(FRAME.drop("y"))
-    same(read((FRAME.drop("y"), FRAME["y"])))
+    assert_same_table(read((FRAME.drop("y"), FRAME["y"])))
     x = FRAME.select("x", pl.col("n").fill_null(0)).to_numpy()
     np.savez(tmp_path / "f.npz", X=x, y=FRAME["y"].to_numpy().astype(str))
     for source in ((x, FRAME["y"].to_list()), tmp_path / "f.npz"):

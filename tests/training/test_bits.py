@@ -7,7 +7,7 @@ import pytest
 import toy_splits
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_splits import same
+from toy_splits import assert_same_bits
 
 import caviar
 from caviar.network.activations import ACTIVATIONS
@@ -60,19 +60,19 @@ def test_a_network_does_not_notice_its_neighbours(numbers, together):
     """Any part of the list, in any order, also with a network twice."""
     runs = caviar.train(toy_splits.classes(), [CONFIGS[n] for n in numbers])
     for number, run in zip(numbers, runs, strict=True):
-        same(run, together[number])
+        assert_same_bits(run, together[number])
 
 
 @pytest.mark.parametrize("number", [0, 7, 31])
 def test_alone_among_fifty_and_again(number, together):
     for _ in range(2):
-        same(caviar.train(toy_splits.classes(), [CONFIGS[number]])[0], together[number])
+        assert_same_bits(caviar.train(toy_splits.classes(), [CONFIGS[number]])[0], together[number])
 
 
 def test_the_order_does_not_matter(together):
     order = np.random.default_rng(0).permutation(50)
     for number, run in zip(order, caviar.train(toy_splits.classes(), [CONFIGS[n] for n in order]), strict=True):
-        same(run, together[number])
+        assert_same_bits(run, together[number])
 
 
 def test_the_networks_are_really_different(together):
@@ -85,9 +85,9 @@ def test_seeds_share_a_call_and_not_their_numbers():
     base = dataclasses.replace(CONFIGS[0], hidden_units=8, initializer="he", learning_rate=0.01, epochs=2)
     seeds = [base.changed(seed=seed) for seed in (0, 1, 2, 1)]
     runs = caviar.train(split, seeds)
-    same(runs[1], runs[3])
+    assert_same_bits(runs[1], runs[3])
     for config, run in zip(seeds, runs, strict=True):
-        same(run, caviar.train(split, [config])[0])
+        assert_same_bits(run, caviar.train(split, [config])[0])
     assert not np.array_equal(runs[0].weights[0].w, runs[1].weights[0].w)
     assert not np.array_equal(runs[1].weights[0].w, runs[2].weights[0].w)
 
@@ -102,7 +102,7 @@ def test_batch_norm_and_a_wide_layer_too():
     ]
     runs = caviar.train(split, configs)
     for number in (1, 5):
-        same(caviar.train(split, [configs[number]])[0], runs[number])
+        assert_same_bits(caviar.train(split, [configs[number]])[0], runs[number])
     assert len(runs[0].statistics) == 2
 
 
@@ -122,7 +122,7 @@ def test_any_cutting_into_calls_gives_the_same_bits(together, monkeypatch):
     """The host looks in when it likes: after 5 steps at most, or after as many as it likes."""
     monkeypatch.setattr(population, "_STEPS_PER_CALL", 5)
     for run, other in zip(caviar.train(toy_splits.classes(), CONFIGS[:20]), together, strict=False):
-        same(run, other)
+        assert_same_bits(run, other)
 
 
 def test_a_long_run_has_all_its_epochs():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import toy_splits
-from toy_splits import same
+from toy_splits import assert_same_bits
 
 import caviar
 from caviar.data.split import Split
@@ -108,7 +108,7 @@ def test_two_dealings_of_the_rows_in_one_call():
     split = toy_splits.classes()
     configs = [BASE.changed(rows=rows) for rows in ((0, 3), (0, 4), (1, 3), "train+dev")]
     for config, run in zip(configs, caviar.train(split, configs), strict=True):
-        same(run, caviar.train(split, [config])[0])
+        assert_same_bits(run, caviar.train(split, [config])[0])
 
 
 def test_the_course_s_m_is_the_rows_that_are_used():

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 import toy_splits
-from toy_splits import same
+from toy_splits import assert_same_bits
 
 import caviar
 from caviar.errors import BadConfig
@@ -97,8 +97,8 @@ def test_divergence_is_contained_and_marked(kind):
     good = [BASE, BASE.changed(activation="silu", optimizer="momentum", l2=1.0)]
     alone = caviar.train(split, good)
     one, bad, two = caviar.train(split, [good[0], BASE.changed(**wild), good[1]])
-    same(one, alone[0])
-    same(two, alone[1])
+    assert_same_bits(one, alone[0])
+    assert_same_bits(two, alone[1])
     assert bad.status == "diverged"
     assert bad.best_epoch == 0
     assert bad.epochs == 1
@@ -135,7 +135,7 @@ def test_it_goes_on_from_weights():
     for a, b in zip(run.weights, rest.weights, strict=True):
         np.testing.assert_array_equal(a.w, b.w)
         np.testing.assert_array_equal(a.b, b.b)
-    same(fresh, half)
+    assert_same_bits(fresh, half)
 
 
 def test_weights_that_do_not_fit():

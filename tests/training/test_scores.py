@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import toy_splits
-from toy_splits import same
+from toy_splits import assert_same_bits
 
 import caviar
 from caviar.training import scores as module
@@ -187,7 +187,7 @@ def test_what_was_kept_is_not_trained_again():
     runs = one.train(split, wanted)
     assert (len(one.trained), told[-1]) == (6, ("1 of 1 networks", 1.0))
     for run, other in zip(runs, caviar.train(split, wanted), strict=True):
-        same(run, other)
+        assert_same_bits(run, other)
     one.judge(split, [BASE.changed(seed=2)])  # outside: not kept
     one.train(split, networks_for(BASE.changed(seed=2), row_plan(split))[:1])
     assert (len(one.trained), told[-1]) == (11, ("1 of 1 networks", 1.0))  # trained again, and counted once

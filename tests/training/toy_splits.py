@@ -29,7 +29,7 @@ def numbers():
     return caviar.split(caviar.read((x, 50 + 7 * np.tanh(x[:, 0] * x[:, 1]) + rng.normal(size=160))), dev=32, test=32)
 
 
-def same(one, other):
+def assert_same_bits(one, other):
     """Two runs have the same bits, in weights and in history."""
     assert (one.config, one.status, one.best_epoch) == (other.config, other.status, other.best_epoch)
     for here, there in zip((*one.weights, *one.statistics), (*other.weights, *other.statistics), strict=True):

@@ -3,9 +3,10 @@ import pytest
 
 from caviar.network.config import Config
 from caviar.remedies.experiment import Candidate, fixed_epochs
-from caviar.tuning.choose import choose
+from caviar.tuning.choose import best_of_search, choose
 from diagnosis.made_scores import classes, score
 from remedies.fake_bench import FakeBench
+from tuning import made_searches
 
 SPLIT = classes(400, 100)
 START = Candidate(Config(), SPLIT)
@@ -88,3 +89,32 @@ def test_epochs_that_were_best_are_fixed():
     stopping = Config(early_stopping=5, epochs=40)
     assert fixed_epochs(stopping, 12) == Config(epochs=40, stop_after=12)
     assert fixed_epochs(Config(epochs=40), 12) == Config(epochs=40)
+
+
+def test_the_best_two_of_a_search_that_no_finalist_equals():
+    study = made_searches.run()
+    ranked = [trial for trial in study.ranked if trial.number > 0]
+    names = [name for name, _ in best_of_search(study, SPLIT, known=[])]
+    assert names == [f"trial {trial.number}" for trial in ranked[:2]]
+    again = best_of_search(study, SPLIT, known=[ranked[0].config.changed(seed=77)])
+    assert [name for name, _ in again] == [f"trial {trial.number}" for trial in ranked[1:3]]
+    assert all(candidate.split is SPLIT for _, candidate in again)
+
+
+def test_a_search_that_went_nowhere_gives_the_second_best_and_not_the_start():
+    study = made_searches.run(start=made_searches.START.changed(learning_rate=0.01, dropout=0.2))
+    assert study.ranked[0].number == 0
+    assert [name for name, _ in best_of_search(study, SPLIT, known=[])] == [
+        f"trial {trial.number}" for trial in study.ranked[1:3]
+    ]
+
+
+def test_without_time_only_the_best_trial_comes():
+    study = made_searches.run()
+    assert len(best_of_search(study, SPLIT, known=[], time_for=lambda _: False)) == 1
+
+
+def test_trials_that_stopped_early_come_with_their_best_epochs():
+    study = made_searches.run(around=made_searches.START.changed(early_stopping=3))
+    (_, first), _ = best_of_search(study, SPLIT, known=[])
+    assert (first.config.early_stopping, first.config.stop_after) == (None, study.ranked[0].score.best_epoch)

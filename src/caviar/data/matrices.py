@@ -107,7 +107,7 @@ def read_npz(path: Path, target: str | None, names: Sequence[str] | None, with_t
         EOFError,
         zipfile.BadZipFile,
         KeyError,
-        NotImplementedError,
+        NotImplementedError,  # what zipfile raises for a compression that it does not know
         AttributeError,
     ) as error:
         if "pickle" in str(error) and zipfile.is_zipfile(path):

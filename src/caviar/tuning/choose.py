@@ -4,19 +4,25 @@ Fresh seeds take away the luck of the seed, not that of the rows, which are thos
 flatter. What is free of both is the test set, see `proof`.
 
 Networks that stopped early are trained for the number of epochs that was best before, instead of watching the rows
-they are judged on once more: it is also how the chosen one is refitted on all rows.
+they are judged on once more: it is also how the chosen one is refitted on all rows. Only the config that was to be
+improved is trained as it was given: what its early stopping sees of those rows makes it harder to beat, not easier.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from caviar.data.split import Split
 from caviar.diagnosis.intervals import Estimate
-from caviar.remedies.experiment import Candidate, Judge, Verdict, compare, judge_all
+from caviar.network.config import Config
+from caviar.remedies.experiment import Candidate, Judge, Verdict, compare, fixed_epochs, judge_all
 from caviar.training.metrics import MetricName
 from caviar.training.scores import Score
-from caviar.tuning.search import LOSS_DECIDES, criterion
+from caviar.tuning.search import LOSS_DECIDES, Study, criterion
+
+_TOP = 2
+"""Trials of a search that come into the last comparison."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,7 +31,7 @@ class Finalist:
 
     Attributes:
         name: where it comes from.
-        candidate: its config, with a fixed number of epochs, and its split.
+        candidate: its config and its split; all but the first have a fixed number of epochs.
         scores: one per fresh seed.
         gain: loss of the config that was to be improved minus its own, paired.
         error_gain: alike, of the error.
@@ -70,3 +76,26 @@ def choose(
     if metric not in LOSS_DECIDES:
         better = [finalist for finalist in better if reached(finalist) < reached(judged[0])]
     return min(better, key=reached, default=judged[0]), judged
+
+
+def best_of_search(
+    study: Study, rows: Split, *, known: Sequence[Config], time_for: Callable[[Config], bool] = lambda _: True
+) -> list[tuple[str, Candidate]]:
+    """The finalists that a search gives: its best trials, each with the epochs that were best.
+
+    Args:
+        study: the search.
+        rows: the split that it was judged on.
+        known: finalists already; a trial that differs from one of them in the seed only is passed over, and so is
+            trial 0, the config that was to be improved.
+        time_for: whether there is time for one more after the first.
+    """
+    found: list[tuple[str, Candidate]] = []
+    for trial in study.ranked:
+        config = fixed_epochs(trial.config, trial.score.best_epoch)
+        if trial.number == 0 or any(config == other.changed(seed=config.seed) for other in known):
+            continue
+        if len(found) == _TOP or (found and not time_for(config)):
+            break
+        found.append((f"trial {trial.number}", Candidate(config, rows)))
+    return found

@@ -1,0 +1,124 @@
+"""What a run may take, and how that is divided over its steps.
+
+The budget counts trainings unless seconds are given: the same request then does the same work on any machine. Seconds
+are kept by leaving remedies out, by smaller generations and by ending the search; nothing under way is cut short.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from caviar.data.split import Split
+from caviar.errors import BadSpace
+from caviar.network.config import Config
+from caviar.remedies.experiment import Candidate, at_rates, rounds
+from caviar.remedies.remedy import Remedy
+from caviar.training.plan import relative_cost
+from caviar.training.workbench import Workbench
+
+TRIALS = 36
+
+_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.95
+"""Shares of the seconds given, by which remedies, search and last comparison should be done."""
+
+_UNLIMITED = 1_000_000
+_COSTLIEST, _COSTLIEST_BY_DEFAULT = 5.0, 3.0
+"""How much more than the start a config of the search may cost, with a budget of one's own and without."""
+
+_LARGER = 3.0
+"""How much longer the configs of a search take than the one around which it searches."""
+
+_PATIENCE = 0.8
+"""A generation is begun when at least this share of the last one's time is left."""
+
+
+class Budget:
+    """Seconds or trials of one run, the seconds before an interruption included.
+
+    Attributes:
+        seconds: given for the whole; None where trainings are counted.
+    """
+
+    def __init__(
+        self, seconds: float | None = None, trials: int | None = None, *, began: float | None = None, before: float = 0
+    ) -> None:
+        """A budget.
+
+        Args:
+            seconds: for the whole run.
+            trials: configs of the search; None is 36, or as many as the seconds allow.
+            began: when the run began, by `time.monotonic()`; None is now.
+            before: seconds that it took before it was interrupted.
+
+        Raises:
+            BadSpace: a budget that is not above 0.
+        """
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise BadSpace(
+                f"--seconds must be above 0 and finite, got {seconds}. Leave it out for a budget of {TRIALS} trials."
+            )
+        if trials is not None and trials < 1:
+            raise BadSpace(f"--trials must be at least 1, got {trials}. Leave it out for {TRIALS}.")
+        self.seconds = seconds
+        self._trials = trials
+        self._began = (time.monotonic() if began is None else began) - before
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the run began, pauses left out."""
+        return time.monotonic() - self._began
+
+    @property
+    def trials(self) -> int:
+        """The most configs that the search may try."""
+        return self._trials or (TRIALS if self.seconds is None else _UNLIMITED)
+
+    def too_long(
+        self, start: Candidate, remedies: Sequence[Remedy], bench: Workbench, seeds: Sequence[int]
+    ) -> dict[str, str]:
+        """The remedies for which there is no time, by name, with the reason; the others come in their order."""
+
+        def seconds(together: Sequence[Remedy]) -> float:
+            configs = [remedy.apply(start.config) for remedy in together]
+            several = [option for config in configs for option in at_rates(config, seeds[0])]
+            several += [config.changed(seed=seed) for config in configs for seed in seeds[1:]]
+            return bench.seconds_for(start.split, several)
+
+        left = self._left_until(_REMEDIES_UNTIL)
+        reasons = {}
+        for together in rounds(start, remedies):
+            while together and seconds(together) > left:
+                last = together.pop()
+                reasons[last.name] = f"it would take about {seconds([*together, last]) - seconds(together):.0f} s"
+            left -= seconds(together)
+        return reasons
+
+    def generation_size(self, centre: Candidate, bench: Workbench) -> int:
+        """A third of the trials, or what a quarter of the time allows; a generation is never interrupted."""
+        if self.seconds is None:
+            return max(8, -(-self.trials // 3))
+        config = centre.config
+        several = [config.changed(learning_rate=config.rate * (1 + i / 100)) for i in range(16)]
+        each = _LARGER * bench.seconds_for(centre.split, several) / len(several)
+        size = int(np.clip(self._left_until(_SEARCH_UNTIL) / 4 / each, 8, 64))
+        return size if self._trials is None else min(size, max(8, self._trials // 4))
+
+    def costliest(self, start: Candidate, centre: Candidate) -> float:
+        """The largest `relative_cost` of a config that the search may try."""
+        given = self._trials is not None or self.seconds is not None
+        factor = _COSTLIEST if given else _COSTLIEST_BY_DEFAULT
+        return max(factor * relative_cost(start.config, start.split), relative_cost(centre.config, centre.split))
+
+    def search_ends(self, last: float) -> bool:
+        """Whether there is no time for one more generation, when the last one took so many seconds."""
+        return self._left_until(_SEARCH_UNTIL) < _PATIENCE * last
+
+    def allows_finalist(self, rows: Split, replicas: Sequence[Config], bench: Workbench) -> bool:
+        """Whether there is time to judge one more config in the last comparison."""
+        return bench.seconds_for(rows, replicas) <= self._left_until(_CHOICE_UNTIL)
+
+    def _left_until(self, share: float) -> float:
+        """Seconds left until a share of the seconds given is used up; infinite where none are."""
+        return math.inf if self.seconds is None else self.seconds * share - self.spent
