@@ -104,7 +104,7 @@ def improve(
         optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
         seconds: what the whole should take: remedies are left out and the search ends to keep it. Baselines, one
             generation of the search and the proof are always done, whatever they take.
-        trials: configs of the search; None is 36, or as many as the seconds allow.
+        trials: configs of the search; None is 36 (24 where they cost much), or as many as the seconds allow.
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
         seed: of everything that is random.
         refit: train the chosen config once more on train and dev, with fewer than 10,000 such rows.
@@ -343,7 +343,8 @@ class _Loop:
             splits = [self.split if config == self.start else around.split for config in configs]
             return judge_all([Candidate(c, s) for c, s in zip(configs, splits, strict=True)], self.bench.judge)
 
-        most = self.budget.costliest(Candidate(self.start, self.split), around)
+        start = Candidate(self.start, self.split)
+        most = self.budget.costliest(start, around)
         ended = [self.budget.spent]
 
         def told(trials: Sequence[Trial], zoom: Zoom | None) -> None:
@@ -364,9 +365,9 @@ class _Loop:
             space,
             judged,
             metric=self.metric,
-            trials=self.budget.trials,
+            trials=self.budget.trials(start, around),
             generation_size=self.folder.plan(
-                "generation_size", lambda: self.budget.generation_size(around, self.bench)
+                "generation_size", lambda: self.budget.generation_size(start, around, self.bench)
             ),
             seed=self.seed,
             storage=self.folder.path / "study.log",

@@ -46,9 +46,18 @@ def test_trials_must_be_at_least_one(trials):
 
 
 def test_trials_are_counted_unless_seconds_are_given():
-    assert Budget().trials == TRIALS == 36
-    assert Budget(trials=7).trials == Budget(60, 7).trials == 7
-    assert Budget(60).trials > 1e5
+    assert Budget().trials(START, START) == TRIALS == 36
+    assert Budget(trials=7).trials(START, START) == Budget(60, 7).trials(START, START) == 7
+    assert Budget(60).trials(START, START) > 1e5
+
+
+def test_a_search_around_a_costly_config_tries_fewer():
+    """Epochs are in proportion to cost; never fewer than 24."""
+    start = Candidate(START.config.changed(epochs=10), SPLIT)
+    costlier = {epochs: Candidate(START.config.changed(epochs=epochs), SPLIT) for epochs in (5, 20, 25, 30, 90)}
+    trials = {epochs: Budget().trials(start, centre) for epochs, centre in costlier.items()}
+    assert trials == {5: 36, 20: 36, 25: 28, 30: 24, 90: 24}
+    assert Budget(trials=50).trials(start, costlier[90]) == 50
 
 
 def test_what_was_spent_before_an_interruption_counts():
@@ -78,13 +87,13 @@ def test_the_last_remedies_are_left_out_when_time_is_short():
 
 
 def test_a_generation_is_a_third_of_the_trials_or_a_quarter_of_the_time():
-    assert Budget().generation_size(START, Timed(1.0)) == 12
-    assert Budget(trials=9).generation_size(START, Timed(1.0)) == 8
+    assert Budget().generation_size(START, START, Timed(1.0)) == 12
+    assert Budget(trials=9).generation_size(START, START, Timed(1.0)) == 8
     # configs of a search take three times as long: 10 s are 20 of 0.5 s
-    assert with_seconds_left(40, until=0.8).generation_size(START, Timed(0.5 / 3)) in (19, 20)
-    assert with_seconds_left(1, until=0.8).generation_size(START, Timed(1.0)) == 8
-    assert with_seconds_left(40, until=0.8).generation_size(START, Timed(1e-6)) == 64
-    assert Budget(1000, 40).generation_size(START, Timed(1e-6)) == 10
+    assert with_seconds_left(40, until=0.8).generation_size(START, START, Timed(0.5 / 3)) in (19, 20)
+    assert with_seconds_left(1, until=0.8).generation_size(START, START, Timed(1.0)) == 8
+    assert with_seconds_left(40, until=0.8).generation_size(START, START, Timed(1e-6)) == 64
+    assert Budget(1000, 40).generation_size(START, START, Timed(1e-6)) == 10
 
 
 def test_the_search_ends_when_most_of_a_generation_would_not_fit():

@@ -38,7 +38,8 @@ def prescribe(findings: Sequence[Finding], config: Config, split: Split) -> list
         order = ["training", "bias", "variance"]
     elif "high_variance" in names and "high_bias" not in names:
         order = ["variance", "training", "bias"]
-    recipe = [*_against_bias(config, split), *_against_variance(config, split), *_for_training(config, split)]
+    longer = 2 if order[0] == "variance" else 3
+    recipe = [*_against_bias(config, split, longer), *_against_variance(config, split), *_for_training(config, split)]
     return [
         remedy
         for against in order
@@ -47,7 +48,7 @@ def prescribe(findings: Sequence[Finding], config: Config, split: Split) -> list
     ]
 
 
-def _against_bias(config: Config, split: Split) -> Iterator[Remedy]:
+def _against_bias(config: Config, split: Split, longer: int) -> Iterator[Remedy]:
     wide = config.hidden_units or (32,)
     if max(wide) < _WIDEST:
         yield Remedy(
@@ -69,9 +70,9 @@ def _against_bias(config: Config, split: Split) -> Iterator[Remedy]:
     yield Remedy(
         "longer training",
         "bias",
-        {"epochs": 3 * epochs_planned(config, split), "stop_after": None},
+        {"epochs": longer * epochs_planned(config, split), "stop_after": None},
         "The objective may still be falling.",
-        "three times the time",
+        f"{longer} times the time",
         _RECIPE,
     )
     yield Remedy(

@@ -18,7 +18,9 @@ from caviar.remedies.remedy import Remedy
 from caviar.training.plan import relative_cost
 from caviar.training.workbench import Workbench
 
-TRIALS = 36
+TRIALS, _FEWEST_TRIALS, _TRIALS_COST = 36, 24, 2.0
+"""Configs of a search without a budget of one's own: all where the one around which it searches costs up to twice the
+start, fewer where it costs more."""
 
 _REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.95
 """Shares of the seconds given, by which remedies, search and last comparison should be done."""
@@ -48,7 +50,7 @@ class Budget:
 
         Args:
             seconds: for the whole run.
-            trials: configs of the search; None is 36, or as many as the seconds allow.
+            trials: configs of the search; None is at most 36, or as many as the seconds allow.
             began: when the run began, by `time.monotonic()`; None is now.
             before: seconds that it took before it was interrupted.
 
@@ -70,10 +72,12 @@ class Budget:
         """Seconds since the run began, pauses left out."""
         return time.monotonic() - self._began
 
-    @property
-    def trials(self) -> int:
-        """The most configs that the search may try."""
-        return self._trials or (TRIALS if self.seconds is None else _UNLIMITED)
+    def trials(self, start: Candidate, centre: Candidate) -> int:
+        """The most configs that the search around `centre` may try."""
+        if self._trials is not None or self.seconds is not None:
+            return self._trials or _UNLIMITED
+        ratio = relative_cost(centre.config, centre.split) / relative_cost(start.config, start.split)
+        return int(np.clip(TRIALS * _TRIALS_COST / ratio, _FEWEST_TRIALS, TRIALS))
 
     def too_long(
         self, start: Candidate, remedies: Sequence[Remedy], bench: Workbench, seeds: Sequence[int]
@@ -95,10 +99,10 @@ class Budget:
             left -= seconds(together)
         return reasons
 
-    def generation_size(self, centre: Candidate, bench: Workbench) -> int:
+    def generation_size(self, start: Candidate, centre: Candidate, bench: Workbench) -> int:
         """A third of the trials, or what a quarter of the time allows; a generation is never interrupted."""
         if self.seconds is None:
-            return max(8, -(-self.trials // 3))
+            return max(8, -(-self.trials(start, centre) // 3))
         config = centre.config
         several = [config.changed(learning_rate=config.rate * (1 + i / 100)) for i in range(16)]
         each = _LARGER * bench.seconds_for(centre.split, several) / len(several)
