@@ -58,7 +58,7 @@ def improve(
     ] = None,
     seconds: Annotated[float | None, Parameter(help="Time for the whole.")] = None,
     trials: Annotated[
-        int | None, Parameter(help="Configs of the search; 36 when left out, 24 where they cost much.")
+        int | None, Parameter(help="Configs of the search; 30 when left out, 24 where they cost much.")
     ] = None,
     out: Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")] = None,
     seed: Annotated[int, Parameter(help="Of everything that is random.")] = 0,

@@ -104,7 +104,7 @@ def improve(
         optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
         seconds: what the whole should take: remedies are left out and the search ends to keep it. Baselines, one
             generation of the search and the proof are always done, whatever they take.
-        trials: configs of the search; None is 36 (24 where they cost much), or as many as the seconds allow.
+        trials: configs of the search; None is 30 (24 where they cost much), or as many as the seconds allow.
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
         seed: of everything that is random.
         refit: train the chosen config once more on train and dev, with fewer than 10,000 such rows.

@@ -37,6 +37,12 @@ def test_the_size_of_a_lane_is_a_function_of_cost_alone():
         assert devices.block_size(cost) == lane * devices.mesh().size
 
 
+def test_the_folds_of_a_config_fill_a_lane():
+    if jax.local_devices()[0].platform == "cpu":
+        assert [devices.lane_size(1 << 14, folds) for folds in (0, 2, 3, 5, 8, 9)] == [4, 4, 3, 5, 8, 4]
+        assert devices.lane_size(1 << 17, 5) == 1
+
+
 @pytest.fixture
 def without_cache():
     """No compilation cache is set, as in a program of the user's; put back afterwards."""

@@ -196,9 +196,9 @@ def test_what_was_kept_is_not_trained_again():
 def test_what_fits_and_what_it_takes():
     split = toy_splits.classes()
     one, _, _, _ = bench()
-    assert one.fits(split, [BASE])  # five folds in a lane of eight
+    assert one.fits(split, [BASE])  # five folds in a lane of five
     assert not one.fits(split, [BASE, BASE.changed(l2=1.0)])
-    assert not one.fits(split, [BASE.changed(hidden_units=(64, 64))])
+    assert not one.fits(split, [BASE.changed(hidden_units=(512, 512))])
     two, ten = (one.seconds_for(split, [BASE.changed(seed=s) for s in range(n)]) for n in (2, 10))
     assert 0 < two <= ten
     one.judge(split, [BASE])

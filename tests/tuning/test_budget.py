@@ -35,18 +35,18 @@ def with_seconds_left(seconds, *, of=100.0, until):
 
 @pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
 def test_seconds_must_be_above_zero(seconds):
-    with pytest.raises(BadSpace, match=r"--seconds must be above 0 and finite, got .*budget of 36 trials"):
+    with pytest.raises(BadSpace, match=r"--seconds must be above 0 and finite, got .*budget of 30 trials"):
         Budget(seconds)
 
 
 @pytest.mark.parametrize("trials", [0, -3])
 def test_trials_must_be_at_least_one(trials):
-    with pytest.raises(BadSpace, match=f"--trials must be at least 1, got {trials}. Leave it out for 36."):
+    with pytest.raises(BadSpace, match=f"--trials must be at least 1, got {trials}. Leave it out for 30."):
         Budget(trials=trials)
 
 
 def test_trials_are_counted_unless_seconds_are_given():
-    assert Budget().trials(START, START) == TRIALS == 36
+    assert Budget().trials(START, START) == TRIALS == 30
     assert Budget(trials=7).trials(START, START) == Budget(60, 7).trials(START, START) == 7
     assert Budget(60).trials(START, START) > 1e5
 
@@ -54,9 +54,9 @@ def test_trials_are_counted_unless_seconds_are_given():
 def test_a_search_around_a_costly_config_tries_fewer():
     """Epochs are in proportion to cost; never fewer than 24."""
     start = Candidate(START.config.changed(epochs=10), SPLIT)
-    costlier = {epochs: Candidate(START.config.changed(epochs=epochs), SPLIT) for epochs in (5, 20, 25, 30, 90)}
+    costlier = {epochs: Candidate(START.config.changed(epochs=epochs), SPLIT) for epochs in (5, 20, 24, 30, 90)}
     trials = {epochs: Budget().trials(start, centre) for epochs, centre in costlier.items()}
-    assert trials == {5: 36, 20: 36, 25: 28, 30: 24, 90: 24}
+    assert trials == {5: 30, 20: 30, 24: 25, 30: 24, 90: 24}
     assert Budget(trials=50).trials(start, costlier[90]) == 50
 
 
@@ -87,7 +87,7 @@ def test_the_last_remedies_are_left_out_when_time_is_short():
 
 
 def test_a_generation_is_a_third_of_the_trials_or_a_quarter_of_the_time():
-    assert Budget().generation_size(START, START, Timed(1.0)) == 12
+    assert Budget().generation_size(START, START, Timed(1.0)) == 10
     assert Budget(trials=9).generation_size(START, START, Timed(1.0)) == 8
     # configs of a search take three times as long: 10 s are 20 of 0.5 s
     assert with_seconds_left(40, until=0.8).generation_size(START, START, Timed(0.5 / 3)) in (19, 20)
@@ -110,7 +110,7 @@ def test_a_finalist_needs_time_before_the_proof():
 
 def test_configs_may_cost_more_with_a_budget_of_ones_own():
     cost = relative_cost(START.config, SPLIT)
-    assert Budget().costliest(START, START) == pytest.approx(3 * cost)
+    assert Budget().costliest(START, START) == pytest.approx(2 * cost)
     assert Budget(trials=5).costliest(START, START) == Budget(60).costliest(START, START) == pytest.approx(5 * cost)
     wide = Candidate(Config(hidden_units=(512, 512, 512)), SPLIT)
     assert Budget().costliest(START, wide) == relative_cost(wide.config, SPLIT)

@@ -20,6 +20,9 @@ from caviar.network.model import Architecture, Behaviour
 from caviar.training.optimizers import UpdateRule, update_rule
 from caviar.training.penalties import Penalties
 
+FOLDS = 5
+"""Folds into which the rows are dealt where data are few."""
+
 Pool = Literal["train", "train+dev"]
 
 _BESIDE_PRODUCTS, _BATCH_NORM = 2_000, 1.6

@@ -26,7 +26,7 @@ from caviar.errors import BadConfig
 from caviar.network.config import Config
 from caviar.training import devices, packing
 from caviar.training.packing import Weights
-from caviar.training.plan import Program, epochs_planned, hyperparameters, last_epoch, program_for
+from caviar.training.plan import FOLDS, Program, epochs_planned, hyperparameters, last_epoch, program_for
 from caviar.training.program import EPOCHS_PER_CALL, advance
 from caviar.training.record import Run, Status
 from caviar.training.rows import Order, device_data
@@ -143,7 +143,7 @@ def workload(split: Split, configs: Iterable[Config]) -> Workload:
     rows = {"train": split.n_train, "train+dev": split.rows}
     products = 0.0
     for block in blocks:
-        size = devices.block_size(block.program.architecture.products_per_row)
+        size = block.lane_size * devices.mesh().size
         products += 3 * size * _cost(block, asked, split) * rows[block.program.pool]
     return Workload(len({block.program for block in blocks}), products)
 
@@ -160,6 +160,7 @@ class _Block(NamedTuple):
     """Lanes of one program and one dealing of the rows into folds, at most one per device."""
 
     program: Program
+    lane_size: int
     lanes: tuple[_Lane, ...]
 
     @property
@@ -176,15 +177,17 @@ def _blocks(configs: list[Config], split: Split) -> list[_Block]:
         seeds = alike.setdefault((program_for(config, split), folds), {})
         seeds.setdefault(config.seed, []).append(number)
     blocks = []
-    for (program, _), seeds in alike.items():
-        size = devices.lane_size(program.architecture.products_per_row)
+    for (program, folds), seeds in alike.items():
+        # A network trained on train and dev together shares the compiled program of the folds, lane size included.
+        alike_folds = FOLDS if program.pool == "train+dev" else 0
+        size = devices.lane_size(program.architecture.products_per_row, folds or alike_folds)
         lanes = []
         for seed, members in seeds.items():
             members.sort(key=lambda number: last_epoch(configs[number], split))
             lanes += [_Lane(seed, tuple(members[i : i + size])) for i in range(0, len(members), size)]
         lanes.sort(key=lambda lane: last_epoch(configs[lane.members[-1]], split))
         together = devices.mesh().size
-        blocks += [_Block(program, tuple(lanes[i : i + together])) for i in range(0, len(lanes), together)]
+        blocks += [_Block(program, size, tuple(lanes[i : i + together])) for i in range(0, len(lanes), together)]
     return blocks
 
 
@@ -222,8 +225,7 @@ def _train_block(
     """Drive one block from its first epoch until its last network is done; its runs with their places in the list."""
     program, architecture = block.program, block.program.architecture
     lanes = [block.lanes[d % len(block.lanes)] for d in range(devices.mesh().size)]
-    places = range(devices.lane_size(architecture.products_per_row))
-    slots = [lane.members[place % len(lane.members)] for lane in lanes for place in places]
+    slots = [lane.members[place % len(lane.members)] for lane in lanes for place in range(block.lane_size)]
 
     pool = split.n_train if program.pool == "train" else split.rows
     orders = [Order(lane.seed, pool, program.batch_size) for lane in lanes]

@@ -15,6 +15,7 @@ from caviar.data.split import Split
 from caviar.network.config import Config, Rows
 from caviar.training.metrics import MetricName, calibrated, row_errors, row_losses, score
 from caviar.training.outputs import outputs
+from caviar.training.plan import FOLDS
 from caviar.training.population import Callback, Progress, train
 from caviar.training.record import Run, Status
 from caviar.training.rows import held_out
@@ -22,7 +23,6 @@ from caviar.training.rows import held_out
 RowPlan = tuple[Rows, ...]
 """`Config.rows` of the networks by which a config is judged."""
 
-FOLDS = 5
 OUT_OF_FOLD_BELOW = 5_000
 """Rows in train and dev together below which configs are judged out of fold."""
 

@@ -63,7 +63,8 @@ class Workbench:
     def fits(self, split: Split, configs: Sequence[Config]) -> bool:
         """Whether judging these configs, of one seed and program, takes no longer than judging one of them."""
         architecture = program_for(configs[0], split).architecture
-        return len(configs) * len(row_plan(split)) <= devices.lane_size(architecture.products_per_row)
+        folds = len(row_plan(split))
+        return len(configs) * folds <= devices.lane_size(architecture.products_per_row, folds)
 
     @contextlib.contextmanager
     def keeping(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from caviar.remedies.remedy import Remedy
 from caviar.training.plan import relative_cost
 from caviar.training.workbench import Workbench
 
-TRIALS, _FEWEST_TRIALS, _TRIALS_COST = 36, 24, 2.0
+TRIALS, _FEWEST_TRIALS, _TRIALS_COST = 30, 24, 2.0
 """Configs of a search without a budget of one's own: all where the one around which it searches costs up to twice the
 start, fewer where it costs more."""
 
@@ -26,7 +26,7 @@ _REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.95
 """Shares of the seconds given, by which remedies, search and last comparison should be done."""
 
 _UNLIMITED = 1_000_000
-_COSTLIEST, _COSTLIEST_BY_DEFAULT = 5.0, 3.0
+_COSTLIEST, _COSTLIEST_BY_DEFAULT = 5.0, 2.0
 """How much more than the start a config of the search may cost, with a budget of one's own and without."""
 
 _LARGER = 3.0
@@ -50,7 +50,7 @@ class Budget:
 
         Args:
             seconds: for the whole run.
-            trials: configs of the search; None is at most 36, or as many as the seconds allow.
+            trials: configs of the search; None is at most 30, or as many as the seconds allow.
             began: when the run began, by `time.monotonic()`; None is now.
             before: seconds that it took before it was interrupted.
 
