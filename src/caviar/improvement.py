@@ -238,7 +238,7 @@ class _Loop:
             self.tell.say(f"not tried for want of time: {', '.join(not_tried)}")
 
         self._stage("Search")
-        study = self._search(remedies, around)
+        study = self._search(remedies, around, findings)
 
         self._stage("Last comparison, with fresh seeds")
         chosen, finalists = self._choose(study, around, by_remedies=around is not remedies.baseline)
@@ -334,10 +334,12 @@ class _Loop:
             f"learning rate x {outcome.rate_factor:g}"
         )
 
-    def _search(self, remedies: Experiment, around: Candidate) -> Study:
+    def _search(self, remedies: Experiment, around: Candidate, findings: Sequence[Finding]) -> Study:
         """Coarse to fine around what was accepted; trial 0 is the start, judged with its own normalisation."""
         centre = around.config.changed(seed=self.seed)
-        space = default_space(centre, around.split)
+        names = {finding.name for finding in findings}
+        regularise = "high_variance" in names or "high_bias" not in names
+        space = default_space(centre, around.split, regularise=regularise)
 
         def judged(configs: Sequence[Config]) -> list[Score]:
             splits = [self.split if config == self.start else around.split for config in configs]
@@ -357,8 +359,8 @@ class _Loop:
                 f"{words.error(error_in_unit(best.score.error, self.split), self.split.task)}"
             )
 
-        accepted = [o.candidate.config for o in remedies.accepted if o.candidate.split is around.split]
-        first = dict.fromkeys([centre, *(config.changed(seed=self.seed) for config in accepted)])
+        promising = [o.candidate for o in remedies.promising if o.candidate.split is around.split]
+        first = dict.fromkeys([centre, *(candidate.config.changed(seed=self.seed) for candidate in promising)])
         return search(
             self.start,
             centre,

@@ -53,7 +53,7 @@ def test_of_two_that_change_one_setting_the_better_is_taken():
         FakeBench(lambda config, _: 2 - 0.2 * config.l2 - config.dropout / 5),
         SEEDS,
     )
-    assert [outcome.remedy.name for outcome in combination(tried.outcomes)] == ["strong L2", "dropout"]
+    assert [outcome.remedy.name for outcome in combination(tried)] == ["strong L2", "dropout"]
 
 
 def test_what_does_harm_together_is_not_taken():
@@ -99,7 +99,7 @@ def test_promising_remedies_may_show_together_what_none_shows_alone():
     tried = experiment(START, [remedy(name, **{name: 0.5}) for name in names], bench, SEEDS)
     promising = [o for o in tried.outcomes if o.gain.low > 0 and o.verdict != "accepted"]
     assert len(promising) > 1
-    assert set(combination(tried.outcomes)) == {outcome for outcome in tried.outcomes if outcome.gain.low > 0}
+    assert set(combination(tried)) == {outcome for outcome in tried.outcomes if outcome.gain.low > 0}
     best, outcome = combined(START, tried, bench, SEEDS)
     assert outcome.verdict == "accepted"
     assert best is outcome.candidate

@@ -33,6 +33,15 @@ def test_the_space_of_the_default_config():
     assert space["activation"] == Choice("relu", "silu")
 
 
+def test_strong_regularisation_is_left_out_where_it_cannot_help():
+    config, split = Config(epochs=60), FEW
+    mild = default_space(config, split, regularise=False)
+    assert mild["dropout"] == Uniform(0.0, 0.1)
+    assert mild["l2"] == LogUniform(1e-6 * split.n_train, 1e-3 * split.n_train)
+    usual = default_space(config, split)
+    assert {name for name in usual if usual[name] != mild[name]} == {"dropout", "l2"}
+
+
 @pytest.mark.parametrize("split", [FEW, MANY, quantity(400, 100)])
 @pytest.mark.parametrize(
     "config",

@@ -13,11 +13,11 @@ from caviar.remedies.experiment import Bench, Candidate, Experiment, Outcome, ex
 from caviar.remedies.remedy import Keep, Remedy
 
 
-def combination(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def combination(tried: Experiment) -> list[Outcome]:
     """The accepted and promising remedies that change different settings, the largest gain first."""
     together: list[Outcome] = []
-    for outcome in sorted(outcomes, key=lambda outcome: -outcome.gain.value):
-        if outcome.gain.low > 0 and not any(outcome.remedy.touches(other.remedy) for other in together):
+    for outcome in tried.promising:
+        if not any(outcome.remedy.touches(other.remedy) for other in together):
             together.append(outcome)
     return together
 
@@ -37,7 +37,7 @@ def combined(
         The candidate to go on with - the baseline where nothing was accepted - and the outcome of the
         combination; None where there was nothing to combine.
     """
-    together = combination(tried.outcomes)
+    together = combination(tried)
     outcome = None
     if len(together) > 1:
         scales: list[Scale | Keep] = [o.remedy.scale for o in together if o.remedy.scale != "keep"]

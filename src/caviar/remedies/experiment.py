@@ -95,7 +95,12 @@ class Experiment:
     @property
     def accepted(self) -> list[Outcome]:
         """Accepted remedies, the largest gain first."""
-        return sorted((o for o in self.outcomes if o.verdict == "accepted"), key=lambda o: -o.gain.value)
+        return [outcome for outcome in self.promising if outcome.verdict == "accepted"]
+
+    @property
+    def promising(self) -> list[Outcome]:
+        """Remedies whose own interval lies above zero, whatever is left of it after allowing for the number of tries."""
+        return sorted((o for o in self.outcomes if o.gain.low > 0), key=lambda o: -o.gain.value)
 
 
 def experiment(

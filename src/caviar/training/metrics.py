@@ -121,12 +121,14 @@ def _auc(scores: Numbers, positive: Mask, w: Numbers) -> Numbers:
     Source: Mann & Whitney 1947; Hanley & McNeil 1982.
     """
     order = np.argsort(scores, kind="stable")
-    ranked = scores[order]
+    ranked, sorted_weights = scores[order], w.T[order]
+    hits = np.where(positive[order][:, None], sorted_weights, 0)
+    misses = sorted_weights - hits
     ties = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-    hits = np.add.reduceat(np.where(positive[order], w[:, order], 0), ties, axis=1)
-    misses = np.add.reduceat(np.where(positive[order], 0, w[:, order]), ties, axis=1)
-    below = np.cumsum(misses, axis=1) - misses / 2
-    return (hits * below).sum(axis=1) / (hits.sum(axis=1) * misses.sum(axis=1))
+    if len(ties) < len(ranked):
+        hits, misses = np.add.reduceat(hits, ties, axis=0), np.add.reduceat(misses, ties, axis=0)
+    below = np.cumsum(misses, axis=0) - misses / 2
+    return (hits * below).sum(axis=0) / (hits.sum(axis=0) * misses.sum(axis=0))
 
 
 def row_losses(outputs: Numbers, y: np.ndarray) -> Numbers:

@@ -22,7 +22,7 @@ TRIALS, _FEWEST_TRIALS, _TRIALS_COST = 30, 24, 2.0
 """Configs of a search without a budget of one's own: all where the one around which it searches costs up to twice the
 start, fewer where it costs more."""
 
-_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.95
+_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.85, 0.97
 """Shares of the seconds given, by which remedies, search and last comparison should be done."""
 
 _UNLIMITED = 1_000_000
@@ -82,7 +82,7 @@ class Budget:
     def too_long(
         self, start: Candidate, remedies: Sequence[Remedy], bench: Workbench, seeds: Sequence[int]
     ) -> dict[str, str]:
-        """The remedies for which there is no time, by name, with the reason; the others come in their order."""
+        """The remedies for which there is no time, by name, with the reason: of those together too long, the dearest."""
 
         def seconds(together: Sequence[Remedy]) -> float:
             configs = [remedy.apply(start.config) for remedy in together]
@@ -90,13 +90,12 @@ class Budget:
             several += [config.changed(seed=seed) for config in configs for seed in seeds[1:]]
             return bench.seconds_for(start.split, several)
 
-        left = self._left_until(_REMEDIES_UNTIL)
-        reasons = {}
-        for together in rounds(start, remedies):
-            while together and seconds(together) > left:
-                last = together.pop()
-                reasons[last.name] = f"it would take about {seconds([*together, last]) - seconds(together):.0f} s"
-            left -= seconds(together)
+        left, tried, reasons = self._left_until(_REMEDIES_UNTIL), list(remedies), {}
+        while tried and (whole := sum(map(seconds, rounds(start, tried)))) > left:
+            saved = [whole - sum(map(seconds, rounds(start, [r for r in tried if r is not one]))) for one in tried]
+            # Of equally dear ones the last goes first: they come in the order of the recipe.
+            dearest = max(range(len(tried)), key=lambda i: (round(saved[i], 6), i))
+            reasons[tried.pop(dearest).name] = f"it would take about {saved[dearest]:.0f} s"
         return reasons
 
     def generation_size(self, start: Candidate, centre: Candidate, bench: Workbench) -> int:

@@ -16,8 +16,15 @@ WIDEST, WIDEST_FOR_FEW, FEW_ROWS = 512, 256, 5_000
 """Most units of a layer that are searched, and those for fewer rows."""
 
 
-def default_space(config: Config, split: Split) -> Space:
-    """A space around `config`; its values lie inside, but for extreme ones."""
+def default_space(config: Config, split: Split, *, regularise: bool = True) -> Space:
+    """A space around `config`; its values lie inside, but for extreme ones.
+
+    Args:
+        config: in the middle.
+        split: its data.
+        regularise: whether strong regularisation may help; where the bias is high and the variance is not, most of such
+            a space would be wasted.
+    """
     rate = config.rate or _RATE
     dimensions: dict[str, Dimension] = {"learning_rate": LogUniform(rate / 10, rate * 10)}
     if config.optimizer in ("momentum", "nesterov"):
@@ -36,9 +43,9 @@ def default_space(config: Config, split: Split) -> Space:
         }
         if len(sizes) > 1:
             dimensions["batch_size"] = Choice(*sorted(sizes))
-    dimensions["dropout"] = Uniform(0.0, 0.6)
     m = split.n_train
-    dimensions["l2"] = LogUniform(1e-6 * m, 1e-2 * m)
+    dimensions["dropout"] = Uniform(0.0, 0.6 if regularise else 0.1)
+    dimensions["l2"] = LogUniform(1e-6 * m, (1e-2 if regularise else 1e-3) * m)
     if split.task == "classification":
         dimensions["label_smoothing"] = Uniform(0.0, 0.15)
     dimensions["schedule"] = Choice(*dict.fromkeys([config.schedule, "constant", "cosine", "one_cycle"]))
