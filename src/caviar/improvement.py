@@ -55,6 +55,9 @@ REFIT_BELOW = 10_000
 _BASELINE_SEEDS = 5
 _COMPARING_SEEDS = 3
 _FINAL_SEEDS = 3
+_PROMISING = 3
+"""Remedies with which a search begins."""
+
 _SEEDS = 1 << 31
 """A Config's seed is below."""
 
@@ -359,7 +362,7 @@ class _Loop:
                 f"{words.error(error_in_unit(best.score.error, self.split), self.split.task)}"
             )
 
-        promising = [o.candidate for o in remedies.promising if o.candidate.split is around.split]
+        promising = [o.candidate for o in remedies.promising if o.candidate.split is around.split][:_PROMISING]
         first = dict.fromkeys([centre, *(candidate.config.changed(seed=self.seed) for candidate in promising)])
         return search(
             self.start,

@@ -99,7 +99,7 @@ class Experiment:
 
     @property
     def promising(self) -> list[Outcome]:
-        """Remedies whose own interval lies above zero, whatever is left of it after allowing for the number of tries."""
+        """Remedies whose own interval lies above zero, accepted or not: that allows for the number of tries."""
         return sorted((o for o in self.outcomes if o.gain.low > 0), key=lambda o: -o.gain.value)
 
 

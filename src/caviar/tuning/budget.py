@@ -82,7 +82,7 @@ class Budget:
     def too_long(
         self, start: Candidate, remedies: Sequence[Remedy], bench: Workbench, seeds: Sequence[int]
     ) -> dict[str, str]:
-        """The remedies for which there is no time, by name, with the reason: of those together too long, the dearest."""
+        """The remedies for which there is no time, by name, with the reason; the dearest are left out first."""
 
         def seconds(together: Sequence[Remedy]) -> float:
             configs = [remedy.apply(start.config) for remedy in together]
