@@ -53,20 +53,59 @@ def batch_norm_backward(dout, z, gamma, epsilon):
     return dz, (dout * z_norm).sum(1), dout.sum(1)
 
 
+def layer_norm_backward(dout, z, gamma, epsilon):
+    """As `batch_norm_backward`, over the units of every example (Ba et al. 2016): dz, dgamma, dbeta."""
+    mu, var = z.mean(0, keepdims=True), z.var(0, keepdims=True)
+    z_norm = (z - mu) / np.sqrt(var + epsilon)
+    dnorm = dout * gamma[:, None]
+    dz = (dnorm - dnorm.mean(0) - z_norm * (dnorm * z_norm).mean(0)) / np.sqrt(var + epsilon)
+    return dz, (dout * z_norm).sum(1), dout.sum(1)
+
+
 def softmax(z):
     e = np.exp(z - z.max(0))
     return e / e.sum(0)
 
 
-def loss(outputs, y, smoothing=0.0):
-    """Mean loss and d loss / d outputs: smoothed cross-entropy for class numbers, squared error for real ones."""
-    m = outputs.shape[1]
-    if y.dtype.kind == "f":
-        return np.mean((outputs[0] - y) ** 2), 2 * (outputs - y) / m
-    classes = len(outputs)
-    wanted = (1 - smoothing) * np.eye(classes)[y].T + smoothing / classes
-    shares = softmax(outputs)
-    return -(wanted * np.log(shares)).sum() / m, (shares - wanted) / m
+def targets(y, outputs):
+    """One-hot columns for class numbers, the numbers themselves otherwise."""
+    return y[None] if y.dtype.kind == "f" else np.eye(outputs)[y].T
+
+
+def losses(z, target, output, loss, delta=1.0):
+    """Loss of every example and its derivative by z."""
+    if (output, loss) == ("softmax", "cross_entropy"):
+        return -(target * np.log(softmax(z))).sum(0), softmax(z) - target
+    if (output, loss) == ("sigmoid", "cross_entropy"):
+        p = sigmoid(z)
+        return -(target * np.log(p) + (1 - target) * np.log(1 - p)).sum(0), p - target
+    p = {"softmax": softmax, "sigmoid": sigmoid, "linear": np.array}[output](z)
+    e = p - target
+    inside = np.abs(e) <= delta
+    value, d = {
+        "squared": (e**2, 2 * e),
+        "absolute": (np.abs(e), np.sign(e)),
+        "huber": (
+            np.where(inside, e**2 / 2, delta * np.abs(e) - delta**2 / 2),
+            np.where(inside, e, delta * np.sign(e)),
+        ),
+    }[loss]
+    slope = {"softmax": p * (d - (d * p).sum(0)), "sigmoid": p * (1 - p) * d, "linear": d}[output]
+    return value.sum(0), slope
+
+
+def loss(outputs, y, config=None, *, class_weight=None, mix=lambda values: values):
+    """Mean loss and d loss / d outputs: by default cross-entropy for class numbers, squared error for real ones."""
+    m, classes = outputs.shape[1], len(outputs) > 1
+    target = mix(targets(y, len(outputs)))
+    weight = np.ones(m) if class_weight is None else class_weight @ target
+    output, kind = getattr(config, "output", None), getattr(config, "loss", None)
+    output = output or ("softmax" if classes else "linear")
+    kind = kind or ("cross_entropy" if classes and output != "linear" else "squared")
+    if classes and config is not None:
+        target = (1 - config.label_smoothing) * target + config.label_smoothing / len(outputs)
+    value, d = losses(outputs, target, output, kind, getattr(config, "huber_delta", 1.0))
+    return (weight * value).sum() / m, weight * d / m
 
 
 def forward(layers, x, config, *, uniforms=None, statistics=None):
@@ -78,6 +117,10 @@ def forward(layers, x, config, *, uniforms=None, statistics=None):
             z = step["z"]
             step["statistics"] = statistics[number] if statistics else (z.mean(1), z.var(1))
             z = batch_norm(z, layer["gamma"], layer["b"], config.norm_epsilon, step["statistics"])
+        elif config.layer_norm:
+            z = step["z"]
+            spread = np.sqrt(z.var(0) + config.norm_epsilon)
+            z = layer["gamma"][:, None] * (z - z.mean(0)) / spread + layer["b"][:, None]
         else:
             z = step["z"] + layer["b"][:, None]
         a, step["slope"] = activation(config.activations[number], z)
@@ -95,10 +138,10 @@ def penalty(layers, config, m):
     return config.l2 / (2 * m) * squares + config.l1 / (2 * m) * sizes
 
 
-def gradients(layers, x, y, config, m, *, uniforms=None):
+def gradients(layers, x, y, config, m, *, uniforms=None, **of_loss):
     """The mini-batch's mean loss, the gradients of J = loss + penalties, and batch norm's (mean, variance)."""
     outputs, seen = forward(layers, x, config, uniforms=uniforms)
-    value, d = loss(outputs, y, config.label_smoothing)
+    value, d = loss(outputs, y, config, **of_loss)
     found = []
     for number in reversed(range(len(layers))):
         layer, step, own = layers[number], seen[number], {}
@@ -106,11 +149,28 @@ def gradients(layers, x, y, config, m, *, uniforms=None):
             d = d * step["mask"] * step["slope"]
             if config.batch_norm:
                 d, own["gamma"], own["b"] = batch_norm_backward(d, step["z"], layer["gamma"], config.norm_epsilon)
+            elif config.layer_norm:
+                d, own["gamma"], own["b"] = layer_norm_backward(d, step["z"], layer["gamma"], config.norm_epsilon)
         own["b"] = own.get("b", d.sum(1))
         own["w"] = d @ step["input"].T + config.l2 / m * layer["w"] + config.l1 / (2 * m) * np.sign(layer["w"])
         d = layer["w"].T @ d
         found.insert(0, own)
     return value, found, [step["statistics"] for step in seen if "statistics" in step]
+
+
+def clip(found, config):
+    """Gradients cut by value, then all of them together by norm."""
+    if config.clip_value is not None:
+        found = [{k: np.clip(g, -config.clip_value, config.clip_value) for k, g in own.items()} for own in found]
+    length = math.sqrt(sum((g**2).sum() for own in found for g in own.values()))
+    factor = 1.0 if config.clip_norm is None or length <= config.clip_norm else config.clip_norm / length
+    return [{k: factor * g for k, g in own.items()} for own in found]
+
+
+def bound(layers, config):
+    """Shorten every unit's incoming weights to `max_norm`, in place."""
+    for layer in layers:
+        layer["w"] *= np.minimum(1, config.max_norm / np.linalg.norm(layer["w"], axis=1))[:, None]
 
 
 class Optimizer:
@@ -152,6 +212,9 @@ def learning_rate(config, t, per_epoch, epochs):
     e, alpha, k = (t - 1) // per_epoch, config.rate, config.decay_rate
     warm = config.warmup * per_epoch
     p = max(0.0, (t - 1 - warm) / max(1.0, epochs * per_epoch - warm))
+    if isinstance(config.schedule, tuple):
+        past = [rate for epoch, rate in config.schedule if e >= epoch]
+        return (past or [alpha])[-1] * (min(1, t / warm) if warm else 1)
     rise, fall = p / 0.3, (p - 0.3) / 0.7
     factor = {
         "constant": lambda: 1,

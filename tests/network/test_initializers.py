@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caviar.network.initializers import INITIALIZERS, standard_deviation, standard_normal
+from caviar.network.initializers import INITIALIZERS, standard_normal, starting_matrix
 
 
 @pytest.mark.parametrize(
@@ -12,15 +12,23 @@ from caviar.network.initializers import INITIALIZERS, standard_deviation, standa
 )
 def test_spread_by_name(name, spread):
     """50 inputs, 200 units: the formula, and what is drawn."""
-    wanted = standard_deviation(name, 50, 200, 0.03)
-    assert wanted == pytest.approx(spread)
-    w = standard_normal(0, 0, 200, 50) * wanted
+    w = starting_matrix(name, seed=0, layer=0, outputs=200, inputs=50, scale=0.03)
+    np.testing.assert_allclose(w, spread * standard_normal(0, 0, 200, 50), rtol=1e-15)
     assert w.std() == pytest.approx(spread, rel=0.03)
     assert abs(w.mean()) <= 4 * spread / 100
 
 
 def test_every_initializer_is_tested():
-    assert set(INITIALIZERS) == {"zeros", "normal", "lecun", "glorot", "he"}
+    assert set(INITIALIZERS) == {"zeros", "normal", "lecun", "glorot", "he", "orthogonal"}
+
+
+@pytest.mark.parametrize(("outputs", "inputs"), [(7, 7), (20, 8), (3, 11), (1, 5)])
+def test_orthogonal_weights_keep_lengths(outputs, inputs):
+    w = starting_matrix("orthogonal", seed=4, layer=1, outputs=outputs, inputs=inputs, scale=1.0)
+    product = w.T @ w if outputs >= inputs else w @ w.T
+    np.testing.assert_allclose(product, np.eye(min(outputs, inputs)), atol=1e-12)
+    other = starting_matrix("orthogonal", seed=5, layer=1, outputs=outputs, inputs=inputs, scale=1.0)
+    assert not np.allclose(w, other)
 
 
 @settings(max_examples=40)

@@ -6,10 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, log_softmax
 
-from caviar.network.losses import misclassified, softmax_cross_entropy, squared_error
+import by_hand
+from caviar.network.losses import LOSSES, OUTPUTS, answers, errors, losses, smoothed, targets
 
 LOGITS = np.random.default_rng(0).normal(size=(4, 30)) * 3
 TARGET = np.arange(30) % 4
+
+
+def softmax_cross_entropy(z, y, smoothing):
+    target = smoothed(targets(y, z), smoothing)
+    return losses(z, target, output="softmax", loss="cross_entropy", delta=jnp.ones((), z.dtype))
 
 
 def cross_entropy(logits, target, smoothing=0.0):
@@ -73,8 +79,55 @@ def test_an_untrained_network_loses_the_log_of_the_classes():
     assert expit(0.0) == 0.5
 
 
-def test_squared_error_and_misclassified():
-    came = squared_error(jnp.array([[1.0, 2.0, -3.0]]), jnp.array([1.5, 2.0, 1.0]))
-    np.testing.assert_array_equal(came, [0.25, 0, 16])
+def test_errors_are_misclassified_rows_or_squares():
+    numbers, wanted = jnp.array([[1.0, 2.0, -3.0]]), jnp.array([1.5, 2.0, 1.0])
+    np.testing.assert_array_equal(errors(numbers, targets(wanted, numbers), output="linear"), [0.25, 0, 16])
     logits = jnp.array([[1.0, 5.0, 0.0], [2.0, 4.0, 0.0]])
-    np.testing.assert_array_equal(misclassified(logits, jnp.array([1, 1, 0])), [0, 1, 0])
+    np.testing.assert_array_equal(errors(logits, targets(jnp.array([1, 1, 0]), logits), output="softmax"), [0, 1, 0])
+
+
+PAIRS = [(output, loss) for output in OUTPUTS for loss in LOSSES if (output, loss) != ("linear", "cross_entropy")]
+
+
+@pytest.mark.parametrize(("output", "loss"), PAIRS)
+@pytest.mark.parametrize("numbers", [False, True])
+def test_every_output_with_every_loss(output, loss, numbers):
+    """Value and derivative against the formulas."""
+    z = LOGITS[:1] if numbers else LOGITS
+    y = np.linspace(-2, 2, 30) if numbers else TARGET
+    target = by_hand.targets(y, len(z))
+    if numbers and loss == "cross_entropy":
+        return  # refused for numbers
+    wanted, slope = by_hand.losses(z, target, output, loss, 0.7)
+
+    def total(z):
+        each = losses(z, targets(jnp.asarray(y), z), output=output, loss=loss, delta=jnp.asarray(0.7))
+        return each.sum(), each
+
+    with jax.enable_x64(True):
+        came_slope, came = jax.grad(total, has_aux=True)(jnp.asarray(z))
+    np.testing.assert_allclose(came, wanted, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(came_slope, slope, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("output", "loss"), PAIRS)
+@pytest.mark.parametrize("scale", [1e4, 1e15])
+def test_large_outputs_are_finite_forward_and_backward(output, loss, scale):
+    z = jnp.asarray(np.array([[1, -1, 0], [-1, 1, 0], [0, 0.5, 1]]) * scale, jnp.float32)
+    target = targets(jnp.array([0, 0, 0]), z)
+    value, slope = jax.value_and_grad(
+        lambda z: losses(z, target, output=output, loss=loss, delta=jnp.float32(1)).sum()
+    )(z)
+    assert np.isfinite(value)
+    assert np.isfinite(slope).all()
+
+
+def test_answers_are_logits_of_the_probabilities():
+    z = jnp.asarray(LOGITS)
+    for output in OUTPUTS:
+        shares = np.asarray(jax.nn.softmax(answers(z, output), axis=0))
+        p = {"softmax": by_hand.softmax, "sigmoid": by_hand.sigmoid, "linear": lambda v: np.maximum(v, 1e-6)}[output]
+        np.testing.assert_allclose(shares, p(LOGITS) / p(LOGITS).sum(0), rtol=1e-4)
+    number = jnp.array([[0.5, -2.0]])
+    np.testing.assert_array_equal(answers(number, "linear"), number)
+    np.testing.assert_allclose(answers(number, "sigmoid")[0], by_hand.sigmoid(np.array([0.5, -2.0])), rtol=1e-6)

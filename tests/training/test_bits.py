@@ -12,7 +12,7 @@ from toy_splits import assert_same_bits
 import caviar
 from caviar.network.activations import ACTIVATIONS
 from caviar.network.config import INITIALIZERS, OPTIMIZERS, SCHEDULES
-from caviar.training import population
+from caviar.training import feed
 from caviar.training.plan import program_for
 from caviar.training.population import workload
 from caviar.training.program import EPOCHS_PER_CALL
@@ -28,7 +28,7 @@ def all_different(number):
     return caviar.Config(
         hidden_units=int(rng.integers(1, 9)),
         activation=one_of(ACTIVATIONS[7:]),
-        initializer=one_of(INITIALIZERS),
+        initializer=one_of([name for name in INITIALIZERS if name != "zeros"]),
         dropout=float(rng.uniform(0.05, 0.9)),
         l1=float(rng.uniform(0, 2)),
         l2=float(rng.uniform(0, 2)),
@@ -120,7 +120,7 @@ def test_the_length_of_a_run_does_not_change_its_beginning():
 
 def test_any_cutting_into_calls_gives_the_same_bits(together, monkeypatch):
     """The host looks in when it likes: after 5 steps at most, or after as many as it likes."""
-    monkeypatch.setattr(population, "_STEPS_PER_CALL", 5)
+    monkeypatch.setattr(feed, "_STEPS_PER_CALL", 5)
     for run, other in zip(caviar.train(toy_splits.classes(), CONFIGS[:20]), together, strict=False):
         assert_same_bits(run, other)
 

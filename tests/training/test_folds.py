@@ -9,7 +9,8 @@ import caviar
 from caviar.data.split import Split
 from caviar.errors import BadConfig
 from caviar.training.outputs import outputs
-from caviar.training.rows import groups, held_out
+from caviar.training.plan import held_out
+from caviar.training.rows import groups
 
 BASE = caviar.Config(hidden_units=8, activation="tanh", batch_size=32, epochs=3, learning_rate=0.01)
 

@@ -202,7 +202,7 @@ def test_what_this_split_does_not_have():
     without = caviar.split(caviar.read((x, y)), dev=0, test=20)
     with pytest.raises(BadConfig, match="early_stopping needs dev rows to watch, got 3 on a split without any"):
         caviar.train(without, [BASE.changed(early_stopping=3)])
-    with pytest.raises(BadConfig, match=r"label_smoothing must be 0 for regression, got 0.1: the target 'y'"):
+    with pytest.raises(BadConfig, match=r"label_smoothing must be left out for regression, got 0.1: the target 'y'"):
         caviar.train(toy_splits.numbers(), [BASE.changed(label_smoothing=0.1)])
 
 

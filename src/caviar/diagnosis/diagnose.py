@@ -7,8 +7,8 @@ from caviar.diagnosis import bias_variance, sanity
 from caviar.diagnosis.finding import SEVERITIES, Finding
 from caviar.errors import BadData
 from caviar.training.metrics import metric_for
+from caviar.training.plan import held_out
 from caviar.training.record import Run
-from caviar.training.rows import held_out
 from caviar.training.scores import Score, score_runs
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, get_args
 from caviar.errors import BadConfig, nearest
 from caviar.network.activations import ACTIVATIONS, ActivationName
 from caviar.network.initializers import INITIALIZERS, InitializerName
+from caviar.network.losses import LOSSES, OUTPUTS, LossName, OutputName
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
@@ -24,7 +25,13 @@ ScheduleName = Literal[
 ]
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 
+ByHand = tuple[tuple[int, float], ...]
+"""A schedule given by hand: (finished epochs, learning rate from then on), in order."""
+
 MomentumForm = Literal["average", "sum"]
+NormStatistics = Literal["moving", "exact"]
+Sampling = Literal["shuffled", "balanced"]
+Recorded = Literal["losses", "layers"]
 Rows = float | tuple[int, int] | Literal["train+dev"]
 
 DECAYING: tuple[ScheduleName, ...] = ("inverse_time", "exponential", "staircase")
@@ -49,18 +56,35 @@ class Config:
     Attributes:
         hidden_units: units of each hidden layer, each at least 1; () is a linear model.
         activation: one word for all hidden layers, or one per layer.
+        output: what is made of the last layer's z: `softmax`, `sigmoid` (one per class) or `linear`; None is softmax
+            for classes and linear for numbers. One that does not suit the target is allowed.
+        loss: `cross_entropy`, `squared`, `absolute` or `huber`, see `network.losses`; None is cross-entropy for softmax
+            and sigmoid classes, squared otherwise. Numbers are compared after standardising, classes with 0 and 1.
+        huber_delta: error from which `huber` grows in a straight line, above 0.
         initializer: spread of the starting weights; `he` 2/inputs, `lecun` 1/inputs (the course's Xavier),
-            `glorot` 2/(inputs + outputs), `normal` with `initial_scale`, `zeros`.
+            `glorot` 2/(inputs + outputs), `normal` with `initial_scale`, `orthogonal`, `zeros`.
         initial_scale: standard deviation for `normal`; 0.01 is the course's.
+        prior_bias: start the last layer's bias so that a network with weights 0 predicts the class shares of its
+            training rows; numbers are standardised, so that their mean is 0 already.
         batch_norm: normalise z of every hidden layer over the mini-batch.
-        norm_epsilon: added to the variance in batch norm, in [1e-20, 1).
+        layer_norm: normalise z of every hidden layer over its units, for each example; not beside batch norm.
+        norm_epsilon: added to the variance in batch norm and layer norm, in [1e-20, 1).
         norm_beta: weight of the past in batch norm's moving averages, in [0, 1).
+        norm_statistics: what batch norm uses at test: `moving` averages from training, or the `exact` ones, by a
+            pass of the final network over its training rows. The history is measured with the moving ones.
         dropout: share of hidden units dropped, in [0, 1): one for all hidden layers or one per layer.
             The course's keep_prob is 1 - dropout.
         l1: lambda of J += lambda / (2 m) * sum |W|, at least 0; m is the number of training rows.
         l2: lambda of J += lambda / (2 m) * sum W^2, at least 0 (PyTorch's weight_decay is l2 / m).
         weight_decay: decoupled decay, W -= rate * weight_decay * W, at least 0.
+        max_norm: None, or the largest length of a unit's incoming weights, above 0: longer ones are shortened to it
+            after every update.
+        input_noise: standard deviation of Gaussian noise added to the prepared inputs in training, at least 0.
+        mixup: alpha of mixup, at least 0; 0 is off. Every mini-batch is mixed with its own rows one place on, with a
+            share drawn from Beta(alpha, alpha).
         label_smoothing: share of the target spread over all classes, in [0, 1); classification only.
+        class_weight: None, "balanced" (every class counts alike in J) or one weight per class, in sorted order, each
+            at least 0; only their ratios matter, since they are scaled to a mean of 1 over the training rows.
         optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adam`, `adamw` (Adam for use with `weight_decay`).
         learning_rate: alpha; None is 1e-3 for RMSprop and Adam, 0.1 for the others.
         momentum: beta of `momentum` and `nesterov`, in [0, 1).
@@ -68,16 +92,26 @@ class Config:
         beta1: Adam's weight of the past gradient, in [0, 1).
         beta2: weight of the past squared gradient, in [0, 1); None is 0.999 for Adam, 0.9 for RMSprop.
         epsilon: added to the root in RMSprop and Adam, at least 1e-20.
-        schedule: how the rate changes, see `training.schedules`.
+        clip_norm: None, or the length to which longer gradients of J (all parameters in one vector) are shortened.
+        clip_value: None, or the bound to which every part of the gradient is cut, before `clip_norm`.
+        schedule: how the rate changes, see `training.schedules`; or by hand ((epoch, rate), ...): from so many
+            finished epochs on this rate, `learning_rate` before the first.
         decay_rate: of `inverse_time` (default 1), `exponential` (0.95) and `staircase` (0.5).
         decay_every: epochs between two steps of `staircase`, at least 1.
         warmup: epochs in which the rate rises in a straight line from 0, at least 0.
-        batch_size: rows of a mini-batch, or "full"; more than there are rows means full.
+        batch_size: rows of a mini-batch, "full", or "auto": full up to 2,000 training rows, then the power of two
+            nearest to a five-hundredth of them, within 64 and 512. More than there are rows means full.
+        sampling: `shuffled`, every row once per epoch, or `balanced`: as many draws, with equal chances for every
+            class and within a class for every row.
         epochs: passes over the training rows; the schedule is laid out for them. None: as many as show the
             network about 640,000 rows (10,000 mini-batches of 64), between 5 and 60.
+        average_weights: None, or beta in (0, 1): dev loss and the trained network are those of the weights'
+            exponentially weighted average, bias-corrected, over about the last 1 / (1 - beta) steps.
         early_stopping: None, or patience: stop after this many epochs without a better dev loss, and keep
             the weights of the best epoch.
         stop_after: train only so many of the `epochs`; the schedule stays as laid out.
+        record: what the history holds beside losses, errors and rates: nothing more with `losses`, gradients and units
+            of every layer with `layers`, which takes about a tenth more time.
         rows: 1.0 the training rows | (fold, folds) train and dev rows without that fold, which takes the place of
             the dev set | "train+dev" all of them, with no dev set.
         seed: of the starting weights, the order of the rows and dropout, in [0, 2^31); equal seeds share
@@ -89,16 +123,26 @@ class Config:
 
     hidden_units: tuple[int, ...] = (64, 64)
     activation: ActivationName | tuple[ActivationName, ...] = "relu"
+    output: OutputName | None = None
+    loss: LossName | None = None
+    huber_delta: float = 1.0
     initializer: InitializerName = "he"
     initial_scale: float = 0.01
+    prior_bias: bool = False
     batch_norm: bool = False
+    layer_norm: bool = False
     norm_epsilon: float = 1e-8
     norm_beta: float = 0.99
+    norm_statistics: NormStatistics = "moving"
     dropout: float | tuple[float, ...] = 0.0
     l1: float = 0.0
     l2: float = 0.0
     weight_decay: float = 0.0
+    max_norm: float | None = None
+    input_noise: float = 0.0
+    mixup: float = 0.0
     label_smoothing: float = 0.0
+    class_weight: Literal["balanced"] | tuple[float, ...] | None = None
     optimizer: OptimizerName = "adam"
     learning_rate: float | None = None
     momentum: float = 0.9
@@ -106,22 +150,27 @@ class Config:
     beta1: float = 0.9
     beta2: float | None = None
     epsilon: float = 1e-8
-    schedule: ScheduleName = "constant"
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    schedule: ScheduleName | ByHand = "constant"
     decay_rate: float | None = None
     decay_every: int = 10
     warmup: float = 0.0
-    batch_size: int | Literal["full"] = 64
+    batch_size: int | Literal["full", "auto"] = 64
+    sampling: Sampling = "shuffled"
     epochs: int | None = None
+    average_weights: float | None = None
     early_stopping: int | None = None
     stop_after: int | None = None
+    record: Recorded = "losses"
     rows: Rows = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, list):
-                object.__setattr__(self, field.name, tuple(value))
+            if isinstance(value, list | tuple):
+                object.__setattr__(self, field.name, tuple(tuple(v) if isinstance(v, list) else v for v in value))
         if isinstance(self.hidden_units, int) and not isinstance(self.hidden_units, bool):
             object.__setattr__(self, "hidden_units", (self.hidden_units,))
         self._check_network()
@@ -142,14 +191,40 @@ class Config:
             raise BadConfig(_XAVIER.format(known=", ".join(INITIALIZERS)))
         _word("initializer", self.initializer, INITIALIZERS)
         _number("initial_scale", self.initial_scale, 0, math.inf)
-        _flag("batch_norm", self.batch_norm)
+        _flag("prior_bias", self.prior_bias)
+        self._check_norm()
+        self._check_loss()
+
+    def _check_norm(self) -> None:
         _number("norm_epsilon", self.norm_epsilon, _SMALLEST, 1, advice="The course's is 1e-8.")
         _number("norm_beta", self.norm_beta, 0, 1)
-        if self.batch_norm and not self.hidden_units:
+        _word("norm_statistics", self.norm_statistics, get_args(NormStatistics))
+        for name in ("batch_norm", "layer_norm"):
+            _flag(name, getattr(self, name))
+            if getattr(self, name) and not self.hidden_units:
+                raise BadConfig(
+                    f"Config.{name} must be False without hidden layers: it normalises hidden layers. Add "
+                    "hidden_units or leave it out."
+                )
+        if self.batch_norm and self.layer_norm:
+            raise BadConfig("Config.layer_norm must be False beside batch_norm=True, got both. Choose one of them.")
+        if self.norm_statistics == "exact" and not self.batch_norm:
             raise BadConfig(
-                "Config.batch_norm must be False without hidden layers: it normalises hidden layers. Add "
-                "hidden_units or leave it out."
+                "Config.norm_statistics must be left out without batch_norm, got 'exact': only batch norm keeps "
+                "statistics. Set batch_norm=True or leave it out."
             )
+
+    def _check_loss(self) -> None:
+        if self.output is not None:
+            _word("output", self.output, OUTPUTS)
+        if self.loss is not None:
+            _word("loss", self.loss, LOSSES)
+        if (self.output, self.loss) == ("linear", "cross_entropy"):
+            raise BadConfig(
+                "Config.loss must not be 'cross_entropy' with output='linear', got both: it takes the logarithm of "
+                "probabilities. Use output='softmax' or 'sigmoid', or loss='squared'."
+            )
+        _number("huber_delta", self.huber_delta, _SMALLEST, math.inf)
 
     def _check_regularisation(self) -> None:
         _per_layer("dropout", self.dropout, self.hidden_units)
@@ -164,6 +239,22 @@ class Config:
         for name in ("l1", "l2", "weight_decay"):
             _number(name, getattr(self, name), 0, math.inf)
         _number("label_smoothing", self.label_smoothing, 0, 1)
+        if self.max_norm is not None:
+            _number("max_norm", self.max_norm, _SMALLEST, math.inf, advice="Usual values are 1 to 4.")
+        for name in ("input_noise", "mixup"):
+            _number(name, getattr(self, name), 0, math.inf)
+        self._check_class_weight()
+
+    def _check_class_weight(self) -> None:
+        weights = self.class_weight
+        if weights is None or weights == "balanced":
+            return
+        if not isinstance(weights, tuple):
+            raise BadConfig(f"Config.class_weight must be None, 'balanced' or one weight per class, got {weights!r}.")
+        for weight in weights:
+            _number("class_weight", weight, 0, math.inf)
+        if not any(weights):
+            raise BadConfig(f"Config.class_weight must have a weight above 0, got {weights!r}.")
 
     def _check_learning(self) -> None:
         _word("optimizer", self.optimizer, OPTIMIZERS)
@@ -187,7 +278,32 @@ class Config:
             math.inf,
             advice="It keeps the step finite where a gradient is always 0; the usual value is 1e-8.",
         )
-        _word("schedule", self.schedule, SCHEDULES)
+        for name in ("clip_norm", "clip_value"):
+            if getattr(self, name) is not None:
+                _number(name, getattr(self, name), _SMALLEST, math.inf)
+        self._check_schedule()
+        if self.batch_size not in ("full", "auto"):
+            _whole("batch_size", self.batch_size, 1, 1 << 31, advice='Or "full" for all rows at once, or "auto".')
+        _word("sampling", self.sampling, get_args(Sampling))
+        if self.average_weights is not None:
+            _number("average_weights", self.average_weights, _SMALLEST, 1, advice="Usual values are 0.99 to 0.9999.")
+        for name in ("epochs", "early_stopping", "stop_after"):
+            if getattr(self, name) is not None:
+                _whole(name, getattr(self, name), 1, 10_000_000)
+        if self.epochs is not None and self.stop_after is not None and self.stop_after > self.epochs:
+            raise BadConfig(
+                f"Config.stop_after must be at most epochs = {self.epochs}, got {self.stop_after}. Raise epochs "
+                "or lower stop_after."
+            )
+        _word("record", self.record, get_args(Recorded))
+        self._check_rows()
+        _whole("seed", self.seed, 0, (1 << 31) - 1)
+
+    def _check_schedule(self) -> None:
+        if isinstance(self.schedule, tuple):
+            self._check_by_hand(self.schedule)
+        else:
+            _word("schedule", self.schedule, SCHEDULES, advice="Or a list of (epoch, rate).")
         if self.decay_rate is not None:
             if self.schedule not in DECAYING:
                 raise BadConfig(
@@ -197,18 +313,20 @@ class Config:
             _number("decay_rate", self.decay_rate, 0, math.inf)
         _whole("decay_every", self.decay_every, 1, 10_000_000)
         _number("warmup", self.warmup, 0, math.inf)
-        if self.batch_size != "full":
-            _whole("batch_size", self.batch_size, 1, 1 << 31, advice='Or "full" for all rows at once.')
-        for name in ("epochs", "early_stopping", "stop_after"):
-            if getattr(self, name) is not None:
-                _whole(name, getattr(self, name), 1, 10_000_000)
-        if self.epochs is not None and self.stop_after is not None and self.stop_after > self.epochs:
+
+    @staticmethod
+    def _check_by_hand(schedule: tuple[Any, ...]) -> None:
+        if not schedule or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in schedule):
             raise BadConfig(
-                f"Config.stop_after must be at most epochs = {self.epochs}, got {self.stop_after}. Raise epochs "
-                "or lower stop_after."
+                f"Config.schedule by hand must be pairs (epoch, rate), got {schedule!r}. For example "
+                "((0, 0.1), (20, 0.01)): 0.1 for the first 20 epochs, then 0.01."
             )
-        self._check_rows()
-        _whole("seed", self.seed, 0, (1 << 31) - 1)
+        for epoch, rate in schedule:
+            _whole("schedule", epoch, 0, 10_000_000, advice="It is (epoch, rate), finished epochs first.")
+            _number("schedule", rate, 0, math.inf)
+        epochs = [epoch for epoch, _ in schedule]
+        if epochs != sorted(set(epochs)):
+            raise BadConfig(f"Config.schedule by hand must have rising epochs, got {epochs}. Put them in order.")
 
     def _check_rows(self) -> None:
         if self.rows == "train+dev":
@@ -259,7 +377,9 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """Plain values by name, such as a TOML or JSON file holds; `from_mapping` reads them back."""
         return {
-            f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in dataclasses.fields(self)
+            f.name: [list(part) if isinstance(part, tuple) else part for part in v] if isinstance(v, tuple) else v
+            for f in dataclasses.fields(self)
+            for v in [getattr(self, f.name)]
         }
 
     @classmethod
@@ -288,9 +408,12 @@ def _known(settings: Mapping[str, Any]) -> None:
             raise BadConfig(f"A setting of Config must be one it knows, got {name!r}. {nearest(name, names)}")
 
 
-def _word(name: str, value: Any, words: tuple[str, ...]) -> None:
+def _word(name: str, value: Any, words: tuple[str, ...], advice: str = "") -> None:
     if value not in words:
-        raise BadConfig(f"Config.{name} must be one of {', '.join(words)}, got {value!r}. {nearest(str(value), words)}")
+        raise BadConfig(
+            f"Config.{name} must be one of {', '.join(words)}, got {value!r}. {nearest(str(value), words)} "
+            f"{advice}".rstrip()
+        )
 
 
 def _flag(name: str, value: Any) -> None:

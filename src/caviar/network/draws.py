@@ -53,3 +53,8 @@ def uniforms(key: jax.Array, units: int, batch: int, dtype: jnp.dtype) -> Float[
     x, y = jax.lax.optimization_barrier(threefry(jax.random.key_data(key), high, low))
     quarters = jnp.concatenate([x >> 16, x & 0xFFFF, y >> 16, y & 0xFFFF], axis=1)[:, :batch]
     return quarters.astype(dtype) * 2.0**-16
+
+
+def normals(key: jax.Array, units: int, batch: int, dtype: jnp.dtype) -> Float[Array, "units batch"]:
+    """Standard normal numbers, from `uniforms` by the quantile function; none is beyond 4.4 in size."""
+    return jax.scipy.special.ndtri(uniforms(key, units, batch, dtype) + 2.0**-17).astype(dtype)

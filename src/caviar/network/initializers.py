@@ -13,35 +13,52 @@ import numpy as np
 
 from caviar.arrays import Numbers
 
-InitializerName = Literal["zeros", "normal", "lecun", "glorot", "he"]
+InitializerName = Literal["zeros", "normal", "lecun", "glorot", "he", "orthogonal"]
 INITIALIZERS: tuple[InitializerName, ...] = get_args(InitializerName)
 
 
-def standard_deviation(name: InitializerName, inputs: int, outputs: int, scale: float) -> float:
-    """Standard deviation of a layer's starting weights.
+def starting_matrix(
+    name: InitializerName, *, seed: int, layer: int, outputs: int, inputs: int, scale: float
+) -> Numbers:
+    """Starting weights of one layer, shape (outputs, inputs), float64.
 
     Args:
-        name: `zeros` 0 | `normal` scale | `lecun` sqrt(1/inputs) | `glorot` sqrt(2/(inputs + outputs)) |
-            `he` sqrt(2/inputs).
-        inputs: fan-in n[l-1].
+        name: normally distributed with standard deviation `zeros` 0 | `normal` scale | `lecun` sqrt(1/inputs) |
+            `glorot` sqrt(2/(inputs + outputs)) | `he` sqrt(2/inputs); or `orthogonal`: rows (columns, where there are
+            fewer) of length 1 at right angles, so that lengths are kept.
+        seed: of the draws.
+        layer: number of the layer, from 0.
         outputs: fan-out n[l].
+        inputs: fan-in n[l-1].
         scale: used by `normal` only.
 
-    Sources: LeCun et al. 1998; Glorot & Bengio 2010; He et al. 2015. The course calls 1/n[l-1] Xavier.
+    Sources: LeCun et al. 1998; Glorot & Bengio 2010; He et al. 2015; Saxe et al. 2014 (orthogonal). The course calls
+    1/n[l-1] Xavier.
     """
+    draws = standard_normal(seed, layer, outputs, inputs)
     match name:
         case "zeros":
-            return 0.0
+            return np.zeros_like(draws)
         case "normal":
-            return scale
+            return scale * draws
         case "lecun":
-            return (1 / inputs) ** 0.5
+            return (1 / inputs) ** 0.5 * draws
         case "glorot":
-            return (2 / (inputs + outputs)) ** 0.5
+            return (2 / (inputs + outputs)) ** 0.5 * draws
         case "he":
-            return (2 / inputs) ** 0.5
+            return (2 / inputs) ** 0.5 * draws
+        case "orthogonal":
+            return _orthogonal(draws)
         case _:
             assert_never(name)
+
+
+def _orthogonal(draws: Numbers) -> Numbers:
+    """The orthogonal factor of the draws, with the signs that make it uniform (Mezzadri 2007)."""
+    tall = draws if draws.shape[0] >= draws.shape[1] else draws.T
+    q, r = np.linalg.qr(tall)
+    q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
+    return q if tall is draws else q.T
 
 
 @lru_cache(maxsize=64)

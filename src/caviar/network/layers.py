@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 
 class Layer(NamedTuple):
@@ -16,9 +16,9 @@ class Layer(NamedTuple):
 
     w: Float[Array, "*networks units inputs"]
     b: Float[Array, "*networks units"]
-    """Bias; with batch norm it is the learned mean (the course's beta), since the mean removes b."""
+    """Bias; with batch norm or layer norm it is the learned mean (the course's beta), since the mean removes b."""
     scale: Float[Array, "*networks units"] | None
-    """Batch norm's gamma; None without batch norm."""
+    """Gamma of batch norm or layer norm; None without."""
 
 
 class Statistics(NamedTuple):
@@ -75,6 +75,26 @@ def normalize(
     assert layer.scale is not None
     gain = layer.scale * jax.lax.rsqrt(statistics.variance + epsilon)
     return gain[:, None] * (z - statistics.mean[:, None]) + layer.b[:, None]
+
+
+def normalize_units(
+    z: Float[Array, "units batch"], layer: Layer, on: Bool[Array, " units"], epsilon: Float[Array, ""]
+) -> Float[Array, "units batch"]:
+    """Layer norm: as `normalize`, with mean and variance over the units of every example.
+
+    Args:
+        z: weighted inputs, 0 for units that are off.
+        layer: its gamma and beta.
+        on: units that are there; padded ones are left out of the statistics.
+        epsilon: added to the variance.
+
+    Source: Ba et al. 2016, section 3.
+    """
+    assert layer.scale is not None
+    share = on.astype(z.dtype) / jnp.maximum(on.sum(), 1)
+    centred = jnp.where(on[:, None], z - (share @ z)[None, :], 0)
+    spread = jax.lax.rsqrt(share @ jnp.square(centred) + epsilon)[None, :]
+    return layer.scale[:, None] * centred * spread + layer.b[:, None]
 
 
 def dropout(

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 from caviar.network import layers
 from caviar.network.activations import Coefficients, Family, activate
 from caviar.network.layers import Layer, Statistics
+from caviar.network.losses import OutputName
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Architecture:
     family: Family
     batch_norm: bool
     dropout: bool
+    layer_norm: bool = False
+    output: OutputName = "softmax"
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -52,6 +55,15 @@ class Behaviour(NamedTuple):
     norm_epsilon: Float[Array, ""]
 
 
+class Seen(NamedTuple):
+    """What a forward pass leaves beside its outputs."""
+
+    statistics: tuple[Statistics, ...]
+    """Of the mini-batch, for the hidden layers that were normalised by it."""
+    hidden: tuple[Float[Array, "units batch"], ...]
+    """What each hidden layer's activation gives, before dropout; padded units included."""
+
+
 def forward(
     architecture: Architecture,
     weights: tuple[Layer, ...],
@@ -61,8 +73,8 @@ def forward(
     uniforms: tuple[Float[Array, "_ batch"], ...] | None = None,
     row_weight: Float[Array, " batch"] | None = None,
     statistics: tuple[Statistics, ...] = (),
-) -> tuple[Float[Array, "outputs batch"], tuple[Statistics, ...]]:
-    """Outputs of one network for one mini-batch, in training or in test mode.
+) -> tuple[Float[Array, "outputs batch"], Seen]:
+    """Outputs z of one network for one mini-batch, in training or in test mode.
 
     Args:
         architecture: what is compiled.
@@ -71,30 +83,35 @@ def forward(
         behaviour: activations, dropout rates and true widths, traced.
         uniforms: one array of random numbers per hidden layer: dropout is on (training mode).
         row_weight: batch norm uses this mini-batch's statistics, weighted so (training mode).
-        statistics: one per hidden layer: batch norm uses these instead (test mode).
+        statistics: one per hidden layer: batch norm uses these instead (test mode). Where they are given for the
+            first layers only, the others use those of the mini-batch.
 
     Returns:
-        Raw outputs, and the statistics of the mini-batch per hidden layer: () without batch norm or in test mode.
+        z of the last layer, and what was seen on the way.
     """
-    seen = []
+    seen, hidden = [], []
     a = x
     for number, layer in enumerate(weights[:-1]):
         on = jnp.arange(architecture.units[number]) < behaviour.units[number]
         z = layers.dense(layer, a)
         if architecture.batch_norm:
-            if row_weight is None:
+            if number < len(statistics):
                 used = statistics[number]
             else:
+                assert row_weight is not None
                 used = layers.batch_statistics(z, row_weight)
                 seen.append(used)
             z = layers.normalize(z, layer, used, behaviour.norm_epsilon)
+        elif architecture.layer_norm:
+            z = layers.normalize_units(z, layer, on, behaviour.norm_epsilon)
         else:
             z = z + layer.b[:, None]
         a = activate(z, Coefficients(*(c[number] for c in behaviour.activation)), architecture.family)
+        hidden.append(a)
         if architecture.dropout and uniforms is not None:
             keep = jnp.where(on, behaviour.keep[number], 0)
             a = layers.dropout(a, uniforms[number], keep)
         else:
             a = jnp.where(on[:, None], a, 0)
     last = weights[-1]
-    return layers.dense(last, a) + last.b[:, None], tuple(seen)
+    return layers.dense(last, a) + last.b[:, None], Seen(tuple(seen), tuple(hidden))

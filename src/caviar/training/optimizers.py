@@ -85,18 +85,23 @@ def scale_by_rule(rule: UpdateRule) -> optax.GradientTransformation:
         gradients: optax.Updates, moments: Moments, params: optax.Params | None = None
     ) -> tuple[optax.Updates, Moments]:
         del params
-        steps = moments.steps + 1
         velocity = jax.tree.map(lambda v, g: rule.beta1 * v + rule.gain * g, moments.velocity, gradients)
         square = jax.tree.map(lambda s, g: rule.beta2 * s + (1 - rule.beta2) * g * g, moments.square, gradients)
-        first = jnp.where(rule.corrected > 0, 1 / jnp.maximum(weight_of(rule.beta1, steps), _TINY), 1)
-        second = jnp.where(rule.corrected > 0, 1 / jnp.maximum(weight_of(rule.beta2, steps), _TINY), 1)
-        of_velocity = jnp.where(rule.nesterov > 0, rule.beta1, 1) * first
-        of_gradient = jnp.where(rule.nesterov > 0, rule.gain, 0)
-
-        def direction(v: Array, s: Array, g: Array) -> Array:
-            m = of_velocity * v + of_gradient * g
-            return jnp.where(rule.adaptive > 0, m / (jnp.sqrt(second * s) + rule.epsilon), m)
-
-        return jax.tree.map(direction, velocity, square, gradients), Moments(steps, velocity, square)
+        moments = Moments(moments.steps + 1, velocity, square)
+        return directions(rule, moments, gradients), moments
 
     return optax.GradientTransformation(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def directions(rule: UpdateRule, moments: Moments, gradients: Any) -> Any:
+    """The directions of a step, of its gradients and of the moments that already hold them."""
+    first = jnp.where(rule.corrected > 0, 1 / jnp.maximum(weight_of(rule.beta1, moments.steps), _TINY), 1)
+    second = jnp.where(rule.corrected > 0, 1 / jnp.maximum(weight_of(rule.beta2, moments.steps), _TINY), 1)
+    of_velocity = jnp.where(rule.nesterov > 0, rule.beta1, 1) * first
+    of_gradient = jnp.where(rule.nesterov > 0, rule.gain, 0)
+
+    def direction(v: Array, s: Array, g: Array) -> Array:
+        m = of_velocity * v + of_gradient * g
+        return jnp.where(rule.adaptive > 0, m / (jnp.sqrt(second * s) + rule.epsilon), m)
+
+    return jax.tree.map(direction, moments.velocity, moments.square, gradients)

@@ -1,4 +1,4 @@
-"""What trained networks answer for rows: raw outputs, in test mode, a block of networks at a time."""
+"""What trained networks answer for rows, in test mode, a block of networks at a time; see `losses.answers`."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,13 +14,13 @@ from caviar.network.layers import Statistics
 from caviar.network.model import Architecture, Behaviour
 from caviar.training import devices, packing, program
 from caviar.training.packing import Weights
-from caviar.training.plan import width_class
+from caviar.training.plan import output_for, width_class
 
 _CHUNK = 1024
 
 
 def outputs(networks: Iterable[tuple[Config, Weights, tuple[Statistics, ...]]], x: Numbers) -> list[Numbers]:
-    """Raw outputs of trained networks: logits, or the standardised prediction.
+    """Answers of trained networks: logits, or the standardised prediction.
 
     Args:
         networks: config, weights and batch norm's statistics of each, as in `Run`.
@@ -51,6 +51,8 @@ def _architecture(config: Config, weights: Weights) -> Architecture:
         family=family(config.activations),
         batch_norm=config.batch_norm,
         dropout=False,
+        layer_norm=config.layer_norm,
+        output=output_for(config, weights[-1].w.shape[0]),
     )
 
 

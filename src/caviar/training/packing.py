@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeVar
 import jax
 import numpy as np
 
+from caviar.arrays import Numbers
 from caviar.network.config import Config
-from caviar.network.initializers import standard_deviation, standard_normal
+from caviar.network.initializers import starting_matrix
 from caviar.network.layers import Layer, Statistics
 from caviar.network.model import Architecture
 from caviar.training.optimizers import Moments
@@ -24,23 +25,26 @@ Weights = tuple[Layer, ...]
 T = TypeVar("T", bound=NamedTuple)
 
 
-def starting_weights(config: Config, features: int, outputs: int) -> Weights:
+def starting_weights(config: Config, features: int, outputs: int, last_bias: Numbers | None = None) -> Weights:
     """The weights from which one network starts, at its true widths, float64.
 
-    Biases start at 0 and batch norm's gamma at 1. The last layer is drawn with the same initialiser.
+    Biases start at 0 - the last one at `last_bias` - and gamma at 1. The last layer is drawn with the same initialiser.
     """
     sizes = (features, *config.hidden_units, outputs)
     layers = []
     for number, (inputs, units) in enumerate(itertools.pairwise(sizes)):
-        spread = standard_deviation(config.initializer, inputs, units, config.initial_scale)
-        hidden = number < config.layers
-        layers.append(
-            Layer(
-                w=standard_normal(config.seed, number, units, inputs) * spread,  # pyright: ignore[reportArgumentType]
-                b=np.zeros(units),  # pyright: ignore[reportArgumentType]
-                scale=np.ones(units) if config.batch_norm and hidden else None,  # pyright: ignore[reportArgumentType]
-            )
+        w = starting_matrix(
+            config.initializer,
+            seed=config.seed,
+            layer=number,
+            outputs=units,
+            inputs=inputs,
+            scale=config.initial_scale,
         )
+        hidden = number < config.layers
+        b = np.zeros(units) if hidden or last_bias is None else last_bias
+        scale = np.ones(units) if hidden and (config.batch_norm or config.layer_norm) else None
+        layers.append(Layer(w, b, scale))  # pyright: ignore[reportArgumentType]
     return tuple(layers)
 
 
@@ -87,7 +91,9 @@ def padded_statistics(
     return tuple(packed)
 
 
-def first_state(weights: Weights, settings: Hyperparameters, architecture: Architecture) -> State:
+def first_state(
+    weights: Weights, settings: Hyperparameters, architecture: Architecture, *, averaged: bool = False
+) -> State:
     """A block before its first step: nothing averaged, nothing kept but the starting weights."""
     networks, dtype = weights[0].w.shape[0], weights[0].w.dtype
     zeros = jax.tree.map(np.zeros_like, weights)
@@ -115,6 +121,7 @@ def first_state(weights: Weights, settings: Hyperparameters, architecture: Archi
             np.zeros(networks, dtype),
             np.zeros(networks, dtype),
             penalty(weights, settings.penalties),
+            zeros if averaged else (),
         )
     )
 

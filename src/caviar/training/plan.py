@@ -6,17 +6,21 @@ else is a `Hyperparameters`: one value per network, traced.
 """
 
 import dataclasses
-from typing import Literal, NamedTuple
+import math
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from caviar.arrays import Mask, Numbers
 from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.errors import BadConfig
 from caviar.network.activations import family, table
 from caviar.network.config import Config
+from caviar.network.losses import LossName, OutputName
 from caviar.network.model import Architecture, Behaviour
+from caviar.training.limits import Limits
 from caviar.training.optimizers import UpdateRule, update_rule
 from caviar.training.penalties import Penalties
 
@@ -26,6 +30,7 @@ FOLDS = 5
 Pool = Literal["train", "train+dev"]
 
 _BESIDE_PRODUCTS, _BATCH_NORM = 2_000, 1.6
+_FULL_UNTIL, _BATCHES, _AUTO_SIZES = 2_000, 500, (64, 512)
 _ROWS_SHOWN, _EPOCHS_LEAST, _EPOCHS_MOST = 640_000, 5, 60
 
 
@@ -38,6 +43,21 @@ class Program:
     batch_size: int
     pool: Pool
     """The rows from which mini-batches are drawn."""
+    loss: LossName = "cross_entropy"
+    weighted: bool = False
+    """Whether classes have weights."""
+    clipped: bool = False
+    """Whether gradients are cut."""
+    bounded: bool = False
+    """Whether weights have a largest length."""
+    noisy: bool = False
+    """Whether inputs are disturbed."""
+    mixed: bool = False
+    """Whether rows of a mini-batch are mixed."""
+    averaged: bool = False
+    """Whether weights are averaged."""
+    layers_recorded: bool = False
+    """Whether the history tells of every layer."""
 
 
 class Hyperparameters(NamedTuple):
@@ -46,8 +66,15 @@ class Hyperparameters(NamedTuple):
     behaviour: Behaviour
     rule: UpdateRule
     penalties: Penalties
+    limits: Limits
     label_smoothing: Float[Array, ""]
+    class_weight: Float[Array, " outputs"]
+    """Of mean 1 over the training rows."""
+    huber_delta: Float[Array, ""]
+    input_noise: Float[Array, ""]
     norm_beta: Float[Array, ""]
+    average_beta: Float[Array, ""]
+    """Weight of the past in averaged weights."""
     held_out: Int[Array, ""]
     """Group of rows that stands for dev: never trained on."""
     last_epoch: Int[Array, ""]
@@ -72,17 +99,47 @@ def same_class(units: int) -> tuple[int, int]:
     return fewest, most
 
 
+def output_for(config: Config, outputs: int) -> OutputName:
+    """The config's output, or softmax for classes and linear for a number."""
+    return config.output or ("softmax" if outputs > 1 else "linear")
+
+
+def loss_for(config: Config, outputs: int) -> LossName:
+    """The config's loss, or cross-entropy for probabilities of classes and the squared error otherwise."""
+    if config.loss is not None:
+        return config.loss
+    return "cross_entropy" if outputs > 1 and output_for(config, outputs) != "linear" else "squared"
+
+
+def _check_target(config: Config, split: Split) -> None:
+    """Refuse what needs classes where the target is a number, and weights for other classes than there are."""
+    needing: dict[str, Any] = {
+        "label_smoothing": config.label_smoothing,
+        "class_weight": config.class_weight,
+        "sampling": config.sampling == "balanced" and config.sampling,
+        "loss": config.loss == "cross_entropy" and config.loss,
+    }
+    for name, value in needing.items():
+        if value and split.task == "regression":
+            raise BadConfig(
+                f"Config.{name} must be left out for regression, got {value!r}: "
+                f"the target {split.target.name!r} has no classes."
+            )
+    weights = config.class_weight
+    if isinstance(weights, tuple) and len(weights) != split.outputs:
+        raise BadConfig(
+            f"Config.class_weight must have one weight for each of the {split.outputs} classes of "
+            f"{split.target.name!r}, in sorted order, got {len(weights)}."
+        )
+
+
 def program_for(config: Config, split: Split) -> Program:
     """The program that trains `config` on `split`.
 
     Raises:
         BadConfig: the config asks for something that this split does not have.
     """
-    if config.label_smoothing and split.task == "regression":
-        raise BadConfig(
-            f"Config.label_smoothing must be 0 for regression, got {config.label_smoothing}: "
-            f"the target {split.target.name!r} has no classes. Leave it out."
-        )
+    _check_target(config, split)
     if config.early_stopping is not None and config.rows == 1.0 and not split.n_dev:
         raise BadConfig(
             f"Config.early_stopping needs dev rows to watch, got {config.early_stopping} on a split without any. "
@@ -93,7 +150,6 @@ def program_for(config: Config, split: Split) -> Program:
     rows = split.n_train if pool == "train" else split.rows
     if folds > rows:
         raise BadConfig(f"Config.rows must have at most as many folds as rows ({rows}), got {folds} folds.")
-    size = rows if config.batch_size == "full" else min(config.batch_size, rows)
     architecture = Architecture(
         features=split.width,
         units=tuple(width_class(units) for units in config.hidden_units),
@@ -101,8 +157,35 @@ def program_for(config: Config, split: Split) -> Program:
         family=family(config.activations),
         batch_norm=config.batch_norm,
         dropout=any(config.dropouts),
+        layer_norm=config.layer_norm,
+        output=output_for(config, split.outputs),
     )
-    return Program(architecture, split.task, size, pool)
+    return Program(
+        architecture,
+        split.task,
+        rows_per_batch(config, rows),
+        pool,
+        loss=loss_for(config, split.outputs),
+        weighted=config.class_weight is not None,
+        clipped=config.clip_norm is not None or config.clip_value is not None,
+        bounded=config.max_norm is not None,
+        noisy=config.input_noise > 0,
+        mixed=config.mixup > 0,
+        averaged=config.average_weights is not None,
+        layers_recorded=config.record == "layers",
+    )
+
+
+def rows_per_batch(config: Config, rows: int) -> int:
+    """Rows of a mini-batch out of so many; "auto" by the rule of `Config.batch_size`.
+
+    Source: course section 5: up to 2,000 rows the whole batch, else a power of two from 64 to 512.
+    """
+    if config.batch_size == "full" or (config.batch_size == "auto" and rows <= _FULL_UNTIL):
+        return rows
+    if config.batch_size == "auto":
+        return int(np.clip(2 ** round(math.log2(rows / _BATCHES)), *_AUTO_SIZES))
+    return min(config.batch_size, rows)
 
 
 def epochs_planned(config: Config, split: Split) -> int:
@@ -128,14 +211,52 @@ def relative_cost(config: Config, split: Split) -> float:
     return each * float(last_epoch(config, split))
 
 
+def held_out(config: Config, split: Split) -> Mask:
+    """The train and dev rows on which a config's network is not trained, shape (rows,)."""
+    if isinstance(config.rows, tuple):
+        return split.folds(config.rows[1]) == config.rows[0]
+    return (np.arange(split.rows) >= split.n_train) & (config.rows == 1.0)
+
+
+def class_shares(config: Config, split: Split) -> Numbers:
+    """The share of every class among the rows on which a config's network is trained."""
+    trained = split.y[~held_out(config, split)]
+    return np.bincount(trained, minlength=split.outputs) / len(trained)
+
+
+def class_weights(config: Config, split: Split) -> Numbers:
+    """One weight per class, of mean 1 over the training rows; "balanced" gives every class the same sum."""
+    if config.class_weight is None:
+        return np.ones(split.outputs)
+    shares = class_shares(config, split)
+    if config.class_weight == "balanced":
+        weights = np.divide(1, shares, out=np.zeros_like(shares), where=shares > 0)
+    else:
+        weights = np.asarray(config.class_weight, float)
+    mean = float(weights @ shares)
+    return weights / mean if mean > 0 else weights
+
+
+def prior_bias(config: Config, split: Split) -> Numbers:
+    """The last layer's bias with which a network of weights 0 predicts the class shares of its training rows."""
+    if split.task == "regression":
+        return np.zeros(1)
+    shares = np.clip(class_shares(config, split), 0.5 / split.rows, 1 - 0.5 / split.rows)
+    match output_for(config, split.outputs):
+        case "softmax":
+            return np.log(shares)
+        case "sigmoid":
+            return np.log(shares / (1 - shares))
+        case "linear":
+            return shares
+
+
 def hyperparameters(config: Config, split: Split) -> Hyperparameters:
     """The traced values of one config, as NumPy numbers."""
-    if isinstance(config.rows, tuple):
-        held_out = config.rows[0]
-        used = int((split.folds(config.rows[1]) != held_out).sum())
-    else:
-        held_out = DEV if config.rows == 1.0 else NOBODY
-        used = split.n_train if config.rows == 1.0 else split.rows
+    used = int((~held_out(config, split)).sum())
+    without_folds = DEV if config.rows == 1.0 else NOBODY
+    group = config.rows[0] if isinstance(config.rows, tuple) else without_folds
+    limits = [math.inf if limit is None else limit for limit in (config.clip_norm, config.clip_value, config.max_norm)]
     keep = 1 - np.asarray(config.dropouts, float)
     behaviour = Behaviour._make(
         (np.asarray(config.hidden_units, int), table(config.activations), keep, config.norm_epsilon)
@@ -145,9 +266,14 @@ def hyperparameters(config: Config, split: Split) -> Hyperparameters:
             behaviour,
             update_rule(config),
             Penalties._make((config.l1 / used, config.l2 / used, config.weight_decay)),
+            Limits._make(limits),
             config.label_smoothing,
+            class_weights(config, split),
+            config.huber_delta,
+            config.input_noise,
             config.norm_beta,
-            held_out,
+            config.average_weights or 0.0,
+            group,
             last_epoch(config, split),
             config.early_stopping or 0,
         )

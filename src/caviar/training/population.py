@@ -23,18 +23,24 @@ from jax.sharding import PartitionSpec as P
 
 from caviar.data.split import Split
 from caviar.errors import BadConfig
-from caviar.network.config import Config
+from caviar.network.config import Config, Sampling
 from caviar.training import devices, packing
+from caviar.training.exact_statistics import exact_statistics
+from caviar.training.feed import Feed
 from caviar.training.packing import Weights
-from caviar.training.plan import FOLDS, Program, epochs_planned, hyperparameters, last_epoch, program_for
+from caviar.training.plan import (
+    FOLDS,
+    Program,
+    hyperparameters,
+    last_epoch,
+    prior_bias,
+    program_for,
+)
 from caviar.training.program import EPOCHS_PER_CALL, advance
 from caviar.training.record import Run, Status
-from caviar.training.rows import Order, device_data
-from caviar.training.schedules import learning_rates
+from caviar.training.rows import device_data
 from caviar.training.step import Measures, Monitor
 
-_STEPS_PER_CALL = 2048
-_INDEXES_PER_CALL = 1 << 22
 _SECONDS_PER_CALL = 0.5
 
 
@@ -157,9 +163,10 @@ class _Lane(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Lanes of one program and one dealing of the rows into folds, at most one per device."""
+    """Lanes of one program, one dealing of the rows into folds and one sampling of them, at most one per device."""
 
     program: Program
+    sampling: Sampling
     lane_size: int
     lanes: tuple[_Lane, ...]
 
@@ -171,13 +178,13 @@ class _Block(NamedTuple):
 
 def _blocks(configs: list[Config], split: Split) -> list[_Block]:
     """Networks that share program, folds and seed, cut into lanes; those that train equally long side by side."""
-    alike: dict[tuple[Program, int], dict[int, list[int]]] = {}
+    alike: dict[tuple[Program, int, Sampling], dict[int, list[int]]] = {}
     for number, config in enumerate(configs):
         folds = config.rows[1] if isinstance(config.rows, tuple) else 0
-        seeds = alike.setdefault((program_for(config, split), folds), {})
+        seeds = alike.setdefault((program_for(config, split), folds, config.sampling), {})
         seeds.setdefault(config.seed, []).append(number)
     blocks = []
-    for (program, folds), seeds in alike.items():
+    for (program, folds, sampling), seeds in alike.items():
         # A network trained on train and dev together shares the compiled program of the folds, lane size included.
         alike_folds = FOLDS if program.pool == "train+dev" else 0
         size = devices.lane_size(program.architecture.products_per_row, folds or alike_folds)
@@ -187,7 +194,9 @@ def _blocks(configs: list[Config], split: Split) -> list[_Block]:
             lanes += [_Lane(seed, tuple(members[i : i + size])) for i in range(0, len(members), size)]
         lanes.sort(key=lambda lane: last_epoch(configs[lane.members[-1]], split))
         together = devices.mesh().size
-        blocks += [_Block(program, size, tuple(lanes[i : i + together])) for i in range(0, len(lanes), together)]
+        blocks += [
+            _Block(program, sampling, size, tuple(lanes[i : i + together])) for i in range(0, len(lanes), together)
+        ]
     return blocks
 
 
@@ -208,7 +217,8 @@ def _checked(configs: list[Config], weights: Sequence[Weights | None] | None, sp
         )
     starts = []
     for number, (config, own) in enumerate(zip(configs, given, strict=True)):
-        fresh = packing.starting_weights(config, split.width, split.outputs)
+        last_bias = prior_bias(config, split) if config.prior_bias else None
+        fresh = packing.starting_weights(config, split.width, split.outputs, last_bias)
         wanted, came = jax.tree.map(np.shape, fresh), jax.tree.map(np.shape, fresh if own is None else own)
         if wanted != came:
             raise BadConfig(
@@ -227,16 +237,16 @@ def _train_block(
     lanes = [block.lanes[d % len(block.lanes)] for d in range(devices.mesh().size)]
     slots = [lane.members[place % len(lane.members)] for lane in lanes for place in range(block.lane_size)]
 
-    pool = split.n_train if program.pool == "train" else split.rows
-    orders = [Order(lane.seed, pool, program.batch_size) for lane in lanes]
-    per_epoch = orders[0].steps_per_epoch
-    most = max(1, min(_STEPS_PER_CALL, EPOCHS_PER_CALL * per_epoch, _INDEXES_PER_CALL // program.batch_size))
+    networks = [configs[number] for number in slots]
+    feed = Feed(program, split, [lane.seed for lane in lanes], networks, EPOCHS_PER_CALL)
+    per_epoch, most = feed.steps_per_epoch, feed.most
     total = max(last_epoch(configs[number], split) for number in slots) * per_epoch
 
-    settings = packing.stacked([hyperparameters(configs[number], split) for number in slots], split.x.dtype)
+    settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
     weights = packing.padded([starts[number] for number in slots], architecture, split.x.dtype)
     across = NamedSharding(devices.mesh(), P("networks"))
-    state = jax.device_put(packing.first_state(weights, settings, architecture), across)
+    state = packing.first_state(weights, settings, architecture, averaged=program.averaged)
+    state = jax.device_put(state, across)
     settings = jax.device_put(settings, across)
     data = device_data(configs[slots[0]].rows, split)
     seeds = np.array([lane.seed for lane in lanes], np.uint32)
@@ -247,21 +257,15 @@ def _train_block(
     while at < total:
         epoch = at // per_epoch
         now = min(now, most, total - at, (epoch + EPOCHS_PER_CALL) * per_epoch - at)
-        rows = np.full((len(lanes), most, program.batch_size), -1, np.int32)
-        for lane, order in enumerate(orders):
-            rows[lane, :now] = order.steps(at, at + now)
-        rates = np.zeros((len(slots), most), split.x.dtype)
-        steps = np.arange(at + 1, at + now + 1)
-        for slot, number in enumerate(slots):
-            config, epochs = configs[number], epochs_planned(configs[number], split)
-            rates[slot, :now] = learning_rates(config, steps, steps_per_epoch=per_epoch, epochs=epochs)
+        steps = feed.steps(at, now)
         began = time.perf_counter()
         state, record = advance_block(
             state,
             settings,
-            jax.device_put(rates, across),
+            jax.device_put(steps.rates, across),
+            jax.device_put(steps.shares, across),
             data,
-            jax.device_put(rows, across),
+            jax.device_put(steps.rows, across),
             jax.device_put(seeds, across),
             np.int32(at),
             np.int32(now),
@@ -277,14 +281,19 @@ def _train_block(
 
     history = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *recorded)
     kept, statistics, monitor = jax.tree.map(np.asarray, (state.kept, state.kept_statistics, state.monitor))
+    wanted = np.array([config.norm_statistics == "exact" for config in networks])[:, None]
+    if wanted.any():
+        exact = exact_statistics(architecture, state.kept, settings, data)
+        statistics = jax.tree.map(lambda own, other: np.where(wanted, own, other), exact, statistics)
     for number in block.members:
         slot, config = slots.index(number), configs[number]
         sizes = (split.width, *config.hidden_units, split.outputs)
         own, seen = packing.unpadded(kept, statistics, slot, sizes)
+        epochs = int(monitor.trained[slot])
         run = Run(
             config=config,
             status=_status(monitor, slot, last_epoch(config, split)),
-            history=_curves(history, slot, int(monitor.trained[slot]), split),
+            history=_curves(history, slot, epochs, split) | {"learning_rate": feed.rates_at_ends(slot, epochs)},
             best_epoch=int(monitor.best_epoch[slot]),
             weights=own,
             statistics=seen,
@@ -300,7 +309,8 @@ def _status(monitor: Monitor, slot: int, planned: int) -> Status:
 
 def _curves(history: Measures, slot: int, epochs: int, split: Split) -> dict[str, np.ndarray]:
     """One network's history; errors of a regression in the target's unit."""
-    curves = {name: np.asarray(values[slot, :epochs], float) for name, values in history._asdict().items()}
+    recorded = history._asdict() | (history.layers._asdict() if history.layers else {})
+    curves = {name: np.asarray(recorded[name][slot, :epochs], float) for name in recorded if name != "layers"}
     if split.task == "regression":
         for name in ("train_error", "dev_error"):
             curves[name] = np.sqrt(curves[name]) * split.target.std

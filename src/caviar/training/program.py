@@ -8,11 +8,15 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, UInt32
 
-from caviar.network.draws import uniforms
+from caviar.network.draws import normals, uniforms
+from caviar.network.losses import answers
 from caviar.network.model import Architecture, Behaviour, forward
 from caviar.training import devices, step
 from caviar.training.plan import FILLER, Hyperparameters, Program
 from caviar.training.step import Batch, Data, Measures, State
+
+_NOISE = 1 << 20
+"""Number of the stream of input noise; those of dropout are numbered by layer."""
 
 EPOCHS_PER_CALL = 64
 """Most epochs whose ends lie in one call of a program: the length of its record."""
@@ -23,10 +27,11 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
     """The program that takes a block some steps further.
 
     Returns:
-        A compiled function (state, settings, rates, data, orders, seeds, at, n) -> (state, record): from step `at` on,
-        `n` steps with the learning rates rates[:, :n] and, on every device, the row numbers orders[device, :n] and
-        the random numbers of seeds[device]; the record has one place per epoch that ended, shape
-        (networks, EPOCHS_PER_CALL).
+        A compiled function (state, settings, rates, shares, data, orders, seeds, at, n) -> (state, record): from
+        step `at` on, `n` steps with the learning rates rates[:, :n], the shares of mixup shares[:, :n] (one column
+        where the program mixes nothing) and, on every device, the row numbers orders[device, :n] and the random
+        numbers of seeds[device]; the record has one place per epoch that ended, shape
+        (networks, EPOCHS_PER_CALL, ...).
         `n` and `at` are traced. Any cutting into calls gives the same bits. The state handed in is used up.
     """
 
@@ -34,6 +39,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         state: State,
         settings: Hyperparameters,
         rates: Float[Array, "networks steps"],
+        shares: Float[Array, "networks some_steps"],
         data: Data,
         orders: Int[Array, "1 steps batch"],
         seeds: UInt32[Array, " 1"],
@@ -41,7 +47,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         n: Int[Array, ""],
     ) -> tuple[State, Measures]:
         networks = state.loss_sum.shape[0]
-        empty = jnp.full((EPOCHS_PER_CALL, networks), jnp.nan, data.x.dtype)
+        empty = _empty_record(program, networks, data.x.dtype)
         first_epoch = at // steps_per_epoch
         order, key = orders[0], jax.random.key(seeds[0])
 
@@ -49,31 +55,49 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
             state, record = carry
             batch = _batch(program, data, order[i], jax.random.fold_in(key, at + i))
             number = at + i + 1
-            state = jax.vmap(lambda s, h, rate: step.update(program, s, h, batch, rate))(state, settings, rates[:, i])
+            rate, share = rates[:, i], shares[:, i if program.mixed else 0]
+            state, of_step = jax.vmap(lambda s, h, r, m: step.update(program, s, h, batch, rate=r, share=m))(
+                state, settings, rate, share
+            )
+            gradients = of_step if program.layers_recorded else None
 
             def close(carry: tuple[State, Measures]) -> tuple[State, Measures]:
                 state, record = carry
                 epoch = number // steps_per_epoch
-                state, measures = jax.vmap(lambda s, h: step.close_epoch(program, s, h, data, epoch))(state, settings)
+                state, measures = jax.vmap(
+                    lambda s, h, r, g: step.close_epoch(program, s, h, data, epoch=epoch, rate=r, gradients=g)
+                )(state, settings, rate, gradients)
                 place = epoch - 1 - first_epoch
                 return state, jax.tree.map(lambda r, m: r.at[place].set(m), record, measures)
 
             return jax.lax.cond(number % steps_per_epoch == 0, close, lambda c: c, (state, record))
 
-        state, record = jax.lax.fori_loop(0, n, one_step, (state, Measures(*[empty] * len(Measures._fields))))
-        return state, jax.tree.map(jnp.transpose, record)
+        state, record = jax.lax.fori_loop(0, n, one_step, (state, empty))
+        return state, jax.tree.map(lambda values: values.swapaxes(0, 1), record)
 
     split, whole = P("networks"), P()
     return jax.jit(
         jax.shard_map(
             several_steps,
             mesh=devices.mesh(),
-            in_specs=(split, split, split, whole, split, split, whole, whole),
+            in_specs=(split, split, split, split, whole, split, split, whole, whole),
             out_specs=split,
             check_vma=False,
         ),
         donate_argnums=0,
     )
+
+
+def _empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
+    """A record without values, with one place per epoch and network."""
+    layers = len(program.architecture.units)
+
+    def empty(*shape: int) -> Array:
+        return jnp.full((EPOCHS_PER_CALL, networks, *shape), jnp.nan, dtype)
+
+    each = (layers + 1, layers + 1, layers, layers)
+    of_layers = step.LayerMeasures(*map(empty, each)) if program.layers_recorded else None
+    return Measures(*[empty() for _ in Measures._fields[:-1]], layers=of_layers)  # pyright: ignore[reportCallIssue]
 
 
 def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array) -> Batch:
@@ -85,11 +109,19 @@ def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array)
             uniforms(jax.random.fold_in(key, layer), units, program.batch_size, data.x.dtype)
             for layer, units in enumerate(architecture.units)
         )
+    noise = partner = None
+    if program.noisy:
+        noise = normals(jax.random.fold_in(key, _NOISE), architecture.features, program.batch_size, data.x.dtype)
+    if program.mixed:  # rows that only fill up come last
+        following = jnp.arange(1, program.batch_size + 1)
+        partner = jnp.where(following < (rows >= 0).sum(), following, 0)
     return Batch(
         x=_taken(data.x, rows).T,
         y=data.y.at[rows].get(mode="clip"),
         group=jnp.where(rows < 0, FILLER, data.group.at[rows].get(mode="clip")),
         uniforms=drawn,
+        noise=noise,
+        partner=partner,
     )
 
 
@@ -112,10 +144,13 @@ def _taken(x: Float[Array, "rows features"], rows: Int[Array, " batch"]) -> Floa
 
 @functools.cache
 def outputs(architecture: Architecture) -> Callable[..., Float[Array, "networks outputs chunk"]]:
-    """The program that predicts: (weights, statistics, behaviour, x (features, chunk)) -> raw outputs, in test mode."""
+    """The program that predicts: (weights, statistics, behaviour, x (features, chunk)) -> answers, in test mode."""
 
     def each(weights: tuple, statistics: tuple, behaviour: Behaviour, x: Float[Array, "features chunk"]) -> Array:
-        return jax.vmap(lambda w, s, b: forward(architecture, w, x, b, statistics=s)[0])(weights, statistics, behaviour)
+        def one(weights: tuple, statistics: tuple, behaviour: Behaviour) -> Array:
+            return answers(forward(architecture, weights, x, behaviour, statistics=statistics)[0], architecture.output)
+
+        return jax.vmap(one)(weights, statistics, behaviour)
 
     split = P("networks")
     return jax.jit(

@@ -21,8 +21,13 @@ class Run:
             test mode with the epoch's final weights (train on up to 10,000 rows; no dropout, no penalty; dev is
             the held-out fold where the config names one, NaN without dev rows), `objective` the mean of J over the
             epoch's mini-batches: loss in training mode, plus the penalties at the start of the epoch.
-            Classification: cross-entropy and share misclassified. Regression: squared error of the standardised
-            target, and RMSE in the target's unit.
+            Losses are those of the config, without smoothing and class weights. Errors: share misclassified, or
+            RMSE in the target's unit. Beside them the `learning_rate` of the epoch's last step.
+            With `Config.record` = "layers" also, of that step and with one column per layer, `gradient_norm`, the
+            length of the gradient of J by W, and `update_ratio`, the length of the update over that of W; and, on the
+            first 256 rows that are measured and with one column per hidden layer, `constant_units`, the share of
+            units that answer all of them alike (dead under ReLU), and `saturated_units`, the share of answers of tanh
+            and sigmoid within 1 % of a bound.
         best_epoch: epoch whose weights were kept, counted from 1: the one with the lowest dev loss with early
             stopping, the last finite one without; 0 where the network diverged in its first epoch.
         weights: kept weights, one Layer of arrays per hidden layer and the last; w has shape (units, inputs).

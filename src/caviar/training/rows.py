@@ -5,9 +5,9 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from caviar.arrays import Mask, Whole
+from caviar.arrays import Whole
 from caviar.data.split import Split
-from caviar.network.config import Config, Rows
+from caviar.network.config import Rows
 from caviar.training import devices
 from caviar.training.plan import DEV, FILLER, TRAIN
 from caviar.training.step import Data
@@ -23,8 +23,18 @@ class Order:
     A function of seed, number of rows and batch size. Epochs may be asked for in any order.
     """
 
-    def __init__(self, seed: int, rows: int, batch_size: int) -> None:
+    def __init__(self, seed: int, rows: int, batch_size: int, *, balance: Whole | None = None) -> None:
+        """An order.
+
+        Args:
+            seed: of the draws.
+            rows: how many there are.
+            batch_size: rows of a step.
+            balance: the class of every row: an epoch is as many draws, each of a class and then of one of its rows,
+                all with equal chances. None takes every row once.
+        """
         self.steps_per_epoch = -(-rows // batch_size)
+        self._members = None if balance is None else [np.flatnonzero(balance == label) for label in np.unique(balance)]
         self._seed, self._rows, self._batch = seed, rows, batch_size
         self._epoch, self._shuffled = -1, np.empty((0, batch_size), np.int32)
 
@@ -41,13 +51,22 @@ class Order:
     def _of(self, epoch: int) -> Whole:
         if epoch != self._epoch:
             rows = np.full(self.steps_per_epoch * self._batch, -1, np.int32)
-            if self.steps_per_epoch == 1:  # all rows in one mini-batch: their order changes nothing
+            stream = np.random.Generator(np.random.Philox(key=self._seed, counter=[0, 1, epoch, 0]))
+            if self._members is not None:
+                rows[: self._rows] = self._balanced(stream)
+            elif self.steps_per_epoch == 1:  # all rows in one mini-batch: their order changes nothing
                 rows[: self._rows] = np.arange(self._rows)
             else:
-                stream = np.random.Generator(np.random.Philox(key=self._seed, counter=[0, 1, epoch, 0]))
                 rows[: self._rows] = stream.permutation(self._rows)
             self._epoch, self._shuffled = epoch, rows.reshape(-1, self._batch)
         return self._shuffled
+
+    def _balanced(self, stream: np.random.Generator) -> Whole:
+        assert self._members is not None
+        classes, places = stream.integers(len(self._members), size=self._rows), stream.random(self._rows)
+        sizes = np.array([len(members) for members in self._members])
+        starts = np.r_[0, np.cumsum(sizes)[:-1]]
+        return np.concatenate(self._members)[starts[classes] + (places * sizes[classes]).astype(int)]
 
 
 def groups(rows: Rows, split: Split) -> Whole:
@@ -57,13 +76,6 @@ def groups(rows: Rows, split: Split) -> Whole:
     if rows == "train+dev":
         return np.full(split.rows, TRAIN, np.int32)
     return np.where(np.arange(split.rows) < split.n_train, TRAIN, DEV).astype(np.int32)
-
-
-def held_out(config: Config, split: Split) -> Mask:
-    """The train and dev rows on which a config's network is not trained, shape (rows,)."""
-    if isinstance(config.rows, tuple):
-        return split.folds(config.rows[1]) == config.rows[0]
-    return (np.arange(split.rows) >= split.n_train) & (config.rows == 1.0)
 
 
 def rows_measured(rows: Rows, split: Split) -> int:

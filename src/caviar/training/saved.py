@@ -179,16 +179,16 @@ def _layers(config: Config, arrays: dict[str, Any], sizes: tuple[int, ...]) -> t
             raise ValueError(f"{name} must have the shape {shape}, got {arrays[name].shape}")
         return arrays[name]
 
-    normalised = config.layers if config.batch_norm else 0
+    scaled = config.layers if config.batch_norm or config.layer_norm else 0
     layers = tuple(
         Layer(
             array(f"layer.{n}.w", units, inputs),
             array(f"layer.{n}.b", units),
-            array(f"layer.{n}.scale", units) if n < normalised else None,
+            array(f"layer.{n}.scale", units) if n < scaled else None,
         )
         for n, (inputs, units) in enumerate(itertools.pairwise(sizes))
     )
     return layers, tuple(
         Statistics(array(f"layer.{n}.mean", sizes[n + 1]), array(f"layer.{n}.variance", sizes[n + 1]))
-        for n in range(normalised)
+        for n in range(config.layers if config.batch_norm else 0)
     )

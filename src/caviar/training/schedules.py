@@ -13,6 +13,8 @@ With e finished epochs and t the step from 1:
 | cosine | (1 + cos(pi p)) / 2 | Loshchilov & Hutter 2017 |
 | one_cycle | rises by a cosine from 1/25 to 1 in the first 30 %, falls by a cosine to 1/250,000 | Smith & Topin 2018 |
 
+A schedule by hand is a list of (finished epochs, rate): see `Config.schedule`.
+
 p in [0, 1) is the share of the planned steps, warm-up left out, that lies behind. `warmup` epochs multiply every
 schedule by a straight line from 0.
 
@@ -47,7 +49,11 @@ def learning_rates(config: Config, steps: Whole, *, steps_per_epoch: int, epochs
     warm = config.warmup * steps_per_epoch
     p = np.clip((t - 1 - warm) / max(1.0, epochs * steps_per_epoch - warm), 0, 1)
     decay = config.decay_rate
+    alpha = config.rate
     match config.schedule:
+        case tuple():
+            epochs_from, rates = (np.array(part, float) for part in zip(*config.schedule, strict=True))
+            alpha, factor = 1.0, np.r_[config.rate, rates][np.searchsorted(epochs_from, e, side="right")]
         case "constant":
             factor = np.ones_like(t)
         case "inverse_time":
@@ -70,7 +76,7 @@ def learning_rates(config: Config, steps: Whole, *, steps_per_epoch: int, epochs
             assert_never(config.schedule)
     if warm:
         factor = factor * np.minimum(t / warm, 1)
-    return config.rate * factor
+    return alpha * factor
 
 
 def _between(start: float, end: float, p: Numbers) -> Numbers:

@@ -15,10 +15,9 @@ from caviar.data.split import Split
 from caviar.network.config import Config, Rows
 from caviar.training.metrics import MetricName, calibrated, row_errors, row_losses, score
 from caviar.training.outputs import outputs
-from caviar.training.plan import FOLDS
+from caviar.training.plan import FOLDS, held_out
 from caviar.training.population import Callback, Progress, train
 from caviar.training.record import Run, Status
-from caviar.training.rows import held_out
 
 RowPlan = tuple[Rows, ...]
 """`Config.rows` of the networks by which a config is judged."""

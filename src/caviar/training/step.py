@@ -4,18 +4,24 @@
 early stopping and divergence. Shapes are those of one network; `population` adds the axis `networks`.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from caviar.network import losses
 from caviar.network.layers import Layer, Statistics
+from caviar.network.losses import errors, losses, smoothed, targets
 from caviar.network.model import forward
-from caviar.training import averages, penalties
-from caviar.training.optimizers import Moments, scale_by_rule
+from caviar.training import averages, limits, penalties
+from caviar.training.optimizers import Moments, directions, scale_by_rule
 from caviar.training.plan import FILLER, Hyperparameters, Program
+
+T = TypeVar("T", bound=Any)
+
+_SATURATED = 0.99
+"""Share of the way from the middle to a bound of tanh or sigmoid."""
 
 
 class Data(NamedTuple):
@@ -38,6 +44,10 @@ class Batch(NamedTuple):
     group: Int[Array, " batch"]
     """`FILLER` where the last mini-batch of an epoch has fewer rows."""
     uniforms: tuple[Float[Array, "units batch"], ...] | None
+    noise: Float[Array, "features batch"] | None = None
+    """Standard normal numbers, where the program disturbs inputs."""
+    partner: Int[Array, " batch"] | None = None
+    """The place of the row with which each is mixed, where the program mixes rows."""
 
 
 class Monitor(NamedTuple):
@@ -69,6 +79,25 @@ class State(NamedTuple):
     """Mini-batches in it: those with a row that is not held out."""
     penalty: Float[Array, ""]
     """L1 and L2 at the start of this epoch."""
+    averaged: tuple[Layer, ...]
+    """Averages of the weights, without bias correction; () where the program has none."""
+
+
+class Gradients(NamedTuple):
+    """Gradients of J over one mini-batch."""
+
+    whole: tuple[Layer, ...]
+    used: tuple[Layer, ...]
+    """After clipping."""
+
+
+class LayerMeasures(NamedTuple):
+    """What is recorded of every layer at the end of an epoch."""
+
+    gradient_norm: Float[Array, " all_layers"]
+    update_ratio: Float[Array, " all_layers"]
+    constant_units: Float[Array, " layers"]
+    saturated_units: Float[Array, " layers"]
 
 
 class Measures(NamedTuple):
@@ -79,6 +108,7 @@ class Measures(NamedTuple):
     dev_loss: Float[Array, ""]
     dev_error: Float[Array, ""]
     objective: Float[Array, ""]
+    layers: LayerMeasures | None
 
 
 def update(
@@ -86,8 +116,10 @@ def update(
     state: State,
     settings: Hyperparameters,
     batch: Batch,
+    *,
     rate: Float[Array, ""],
-) -> State:
+    share: Float[Array, ""],
+) -> tuple[State, Gradients]:
     """One step: forward, backward, one update of the weights.
 
     Rows of the group that is held out have weight 0. Where a mini-batch has no row left, nothing is changed.
@@ -98,24 +130,33 @@ def update(
         settings: its hyperparameters.
         batch: the rows of this step.
         rate: the learning rate of this step.
+        share: of each row itself, where the program mixes rows.
     """
     row_weight = ((batch.group != FILLER) & (batch.group != settings.held_out)).astype(batch.x.dtype)
     rows = row_weight.sum()
+    x, mix = _disturbed(settings, batch, row_weight, share)
 
     def mean_loss(weights: tuple[Layer, ...]) -> tuple[Float[Array, ""], tuple[Statistics, ...]]:
         outputs, seen = forward(
             program.architecture,
             weights,
-            batch.x,
+            x,
             settings.behaviour,
             uniforms=batch.uniforms,
             row_weight=row_weight,
         )
-        each = _losses(program, outputs, batch.y, settings.label_smoothing)
-        return (each * row_weight).sum() / jnp.maximum(rows, 1), seen
+        target = mix(targets(batch.y, outputs))
+        weight = row_weight * (settings.class_weight @ target) if program.weighted else row_weight
+        if program.task == "classification":
+            target = smoothed(target, settings.label_smoothing)
+        each = losses(
+            outputs, target, output=program.architecture.output, loss=program.loss, delta=settings.huber_delta
+        )
+        return (each * weight).sum() / jnp.maximum(rows, 1), seen.statistics
 
     (loss, seen), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.weights)
-    gradients = penalties.add_gradient(gradients, state.weights, settings.penalties)
+    whole = penalties.add_gradient(gradients, state.weights, settings.penalties)
+    used = limits.clipped(whole, settings.limits) if program.clipped else whole
     # An empty mini-batch (every row held out) must leave weights and moments alone: all coefficients of the
     # rule are scalars, so switching them costs nothing.
     some = rows > 0
@@ -125,24 +166,56 @@ def update(
         beta2=jnp.where(some, settings.rule.beta2, 1),
     )
     rate = jnp.where(some, rate, 0)
-    directions, moments = scale_by_rule(rule).update(gradients, state.moments, state.weights)  # pyright: ignore[reportArgumentType]
+    step, moments = scale_by_rule(rule).update(used, state.moments, state.weights)  # pyright: ignore[reportArgumentType]
     decayed = penalties.decay(state.weights, rate, settings.penalties)
-    weights = jax.tree.map(lambda w, d: w - rate * d, decayed, directions)
+    weights = jax.tree.map(lambda w, d: w - rate * d, decayed, step)
+    if program.bounded:
+        weights = limits.bounded(
+            weights, settings.limits._replace(max_norm=jnp.where(some, settings.limits.max_norm, jnp.inf))
+        )
     beta = jnp.where(some, settings.norm_beta, 1)
     moving = jax.tree.map(lambda v, s: averages.blend(v, s, beta), state.moving, seen)
-    return state._replace(
+    averaged = state.averaged
+    if program.averaged:
+        beta = jnp.where(some, settings.average_beta, 1)
+        averaged = jax.tree.map(lambda v, w: averages.blend(v, w, beta), averaged, weights)
+    state = state._replace(
         weights=weights,
         moments=moments._replace(steps=jnp.where(some, moments.steps, state.moments.steps)),  # pyright: ignore[reportAttributeAccessIssue]
         moving=moving,
         loss_sum=state.loss_sum + loss,
         loss_count=state.loss_count + some,
+        averaged=averaged,
     )
+    return state, Gradients(whole, used)
 
 
-def corrected(moving: tuple[Statistics, ...], beta: Float[Array, ""], count: Int[Array, ""]) -> tuple[Statistics, ...]:
-    """Batch norm's averages with their bias corrected, for use in test mode."""
+def _disturbed(
+    settings: Hyperparameters,
+    batch: Batch,
+    row_weight: Float[Array, " batch"],
+    share: Float[Array, ""],
+) -> tuple[Float[Array, "features batch"], Callable[[Array], Array]]:
+    """The inputs of a step, mixed and disturbed where the program does so, and what mixes their targets alike.
+
+    A row whose partner is held out stays as it is: nothing of a held-out row may reach the network.
+    """
+    partner = batch.partner
+
+    def mix(values: Array) -> Array:
+        if partner is None:
+            return values
+        own = jnp.where(row_weight[partner] > 0, share, 1)[None, :]
+        return own * values + (1 - own) * values[:, partner]
+
+    x = mix(batch.x)
+    return x if batch.noise is None else x + settings.input_noise * batch.noise, mix
+
+
+def corrected(averaged: T, beta: Float[Array, ""], count: Int[Array, ""]) -> T:
+    """Averages with their bias corrected, for use in test mode."""
     weight = jnp.maximum(averages.weight_of(beta, count), 1e-12)
-    return jax.tree.map(lambda v: v / weight, moving)
+    return jax.tree.map(lambda v: v / weight, averaged)
 
 
 def measure(
@@ -159,13 +232,16 @@ def measure(
         standardised target. NaN where there are no such rows.
     """
     none = jnp.zeros((), data.x.dtype)
+    output = program.architecture.output
 
     def add(number: Int[Array, ""], sums: tuple[Array, ...]) -> tuple[Array, ...]:
-        group, y = data.group_measured[number], data.y_measured[number]
+        group = data.group_measured[number]
         outputs, _ = forward(
             program.architecture, weights, data.x_measured[number], settings.behaviour, statistics=statistics
         )
-        loss, error = _losses(program, outputs, y, none), _errors(program, outputs, y)
+        target = targets(data.y_measured[number], outputs)
+        loss = losses(outputs, target, output=output, loss=program.loss, delta=settings.huber_delta)
+        error = errors(outputs, target, output=output)
         dev = (group == settings.held_out).astype(loss.dtype)
         train = ((group != settings.held_out) & (group != FILLER)).astype(loss.dtype)
         seen = (
@@ -187,7 +263,10 @@ def close_epoch(
     state: State,
     settings: Hyperparameters,
     data: Data,
+    *,
     epoch: Int[Array, ""],
+    rate: Float[Array, ""],
+    gradients: Gradients | None,
 ) -> tuple[State, Measures]:
     """Measure the network, keep its weights if they are to be kept, and decide whether it is done.
 
@@ -197,9 +276,14 @@ def close_epoch(
         settings: its hyperparameters.
         data: the rows.
         epoch: number of finished epochs, this one included.
+        rate: learning rate of the last step.
+        gradients: of the last step, where layers are recorded.
     """
     statistics = corrected(state.moving, settings.norm_beta, state.moments.steps)
-    train_loss, train_error, dev_loss, dev_error = measure(program, state.weights, statistics, settings, data)
+    judged = state.weights
+    if program.averaged:
+        judged = corrected(state.averaged, settings.average_beta, state.moments.steps)
+    train_loss, train_error, dev_loss, dev_error = measure(program, judged, statistics, settings, data)
     objective = state.loss_sum / state.loss_count + state.penalty
     seen = state.monitor
     no_dev = (data.group_measured != settings.held_out).all()
@@ -219,25 +303,47 @@ def close_epoch(
     )
     choose = lambda new, old: jnp.where(keep, new, old)  # noqa: E731
     state = state._replace(
-        kept=jax.tree.map(choose, state.weights, state.kept),
+        kept=jax.tree.map(choose, judged, state.kept),
         kept_statistics=jax.tree.map(choose, statistics, state.kept_statistics),
         monitor=monitor,
         loss_sum=jnp.zeros_like(state.loss_sum),
         loss_count=jnp.zeros_like(state.loss_count),
         penalty=penalties.penalty(state.weights, settings.penalties),
     )
-    return state, Measures(train_loss, train_error, dev_loss, dev_error, objective)
+    layers = None
+    if program.layers_recorded:
+        assert gradients is not None
+        step = _lengths(directions(settings.rule, state.moments, gradients.used))
+        units = _units(program, judged, statistics, settings, data)
+        layers = LayerMeasures(_lengths(gradients.whole), rate * step / _lengths(state.weights), *units)
+    return state, Measures(train_loss, train_error, dev_loss, dev_error, objective, layers)
 
 
-def _losses(
-    program: Program, outputs: Float[Array, "outputs batch"], y: Array, smoothing: Float[Array, ""]
-) -> Float[Array, " batch"]:
-    if program.task == "classification":
-        return losses.softmax_cross_entropy(outputs, y, smoothing)
-    return losses.squared_error(outputs, y)
+def _lengths(layers: Any) -> Float[Array, " all_layers"]:
+    """The Frobenius norm of every layer's W."""
+    return jnp.sqrt(jnp.stack([jnp.square(layer.w).sum() for layer in layers]))
 
 
-def _errors(program: Program, outputs: Float[Array, "outputs batch"], y: Array) -> Float[Array, " batch"]:
-    if program.task == "classification":
-        return losses.misclassified(outputs, y)
-    return losses.squared_error(outputs, y)
+def _units(
+    program: Program,
+    weights: tuple[Layer, ...],
+    statistics: tuple[Statistics, ...],
+    settings: Hyperparameters,
+    data: Data,
+) -> tuple[Float[Array, " layers"], Float[Array, " layers"]]:
+    """Per hidden layer the share of units that answer every row alike, and of answers at a bound of tanh or sigmoid.
+
+    On the first rows that are measured; biases and inputs of other rows cannot matter to a unit that is off.
+    """
+    _, seen = forward(program.architecture, weights, data.x_measured[0], settings.behaviour, statistics=statistics)
+    c = settings.behaviour.activation
+    constant, saturated = [], []
+    for number, a in enumerate(seen.hidden):
+        on = jnp.arange(a.shape[0]) < settings.behaviour.units[number]
+        still = a.max(axis=1) == a.min(axis=1)
+        constant.append((still & on).sum() / on.sum())
+        bound = jnp.abs(a - c.r[number]) > _SATURATED * jnp.abs(c.q[number])
+        saturated.append((bound & (c.q[number] != 0) & on[:, None]).sum() / (on.sum() * a.shape[1]))
+    none = jnp.zeros((0,), data.x.dtype)
+    share = lambda parts: jnp.stack(parts).astype(data.x.dtype) if parts else none  # noqa: E731
+    return share(constant), share(saturated)

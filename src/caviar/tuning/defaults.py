@@ -35,7 +35,7 @@ def default_space(config: Config, split: Split, *, regularise: bool = True) -> S
     most = max(widest, WIDEST if split.rows >= FEW_ROWS else WIDEST_FOR_FEW)
     dimensions["units"] = Integer(max(4, widest // 4), min(most, max(64, widest * 4)), log=True)
     dimensions["layers"] = Integer(max(1, config.layers - 1), max(2, config.layers + 1))
-    if config.batch_size != "full":
+    if isinstance(config.batch_size, int):
         sizes = {
             size
             for factor in (0.5, 1, 2, 4)
@@ -48,7 +48,8 @@ def default_space(config: Config, split: Split, *, regularise: bool = True) -> S
     dimensions["l2"] = LogUniform(1e-6 * m, (1e-2 if regularise else 1e-3) * m)
     if split.task == "classification":
         dimensions["label_smoothing"] = Uniform(0.0, 0.15)
-    dimensions["schedule"] = Choice(*dict.fromkeys([config.schedule, "constant", "cosine", "one_cycle"]))
+    if isinstance(config.schedule, str):
+        dimensions["schedule"] = Choice(*dict.fromkeys([config.schedule, "constant", "cosine", "one_cycle"]))
     epochs = epochs_planned(config, split)
     dimensions["epochs"] = Integer(max(1, epochs // 2), max(2, round(1.5 * epochs)), log=True)
     dimensions["batch_norm"] = Choice(False, True)

@@ -1,0 +1,97 @@
+"""Batch norm's statistics for use at test, exactly: mean and variance of z over all rows a network was trained on.
+
+Every hidden layer takes one pass over the rows, with the exact statistics of the layers before it. Chunks are put
+together by the formula of Chan et al. 1983 for pooled variances, in float64 on the host.
+
+Source: Ioffe & Szegedy 2015, algorithm 2, with the whole training set in place of sampled mini-batches.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, Int
+
+from caviar.network.layers import Layer, Statistics
+from caviar.network.model import Architecture, forward
+from caviar.training import devices
+from caviar.training.plan import FILLER, Hyperparameters
+from caviar.training.step import Data
+
+_CHUNK = 1024
+
+
+def exact_statistics(
+    architecture: Architecture, weights: tuple[Layer, ...], settings: Hyperparameters, data: Data
+) -> tuple[Statistics, ...]:
+    """Mean and variance of z, per hidden layer, for a block of networks.
+
+    Args:
+        architecture: of the block.
+        weights: on the devices, with the axis `networks`.
+        settings: alike; they say which rows each network was trained on.
+        data: the rows.
+
+    Returns:
+        One Statistics of float arrays (networks, units) per hidden layer.
+    """
+    whole = NamedSharding(devices.mesh(), P())
+    x, group = np.asarray(data.x), np.asarray(data.group)
+    found: list[Statistics] = []
+    for _ in architecture.units:
+        rows = mean = deviation = 0.0
+        for first in range(0, len(x), _CHUNK):
+            columns = np.zeros((x.shape[1], _CHUNK), x.dtype)
+            groups = np.full(_CHUNK, FILLER, np.int32)
+            part = slice(first, min(first + _CHUNK, len(x)))
+            columns[:, : len(x[part])], groups[: len(x[part])] = x[part].T, group[part]
+            came = _chunk_statistics(architecture)(
+                weights, settings, tuple(found), *jax.device_put((columns, groups), whole)
+            )
+            n, m, v = (np.asarray(value, float) for value in came)
+            n = n[:, None]
+            both = np.maximum(rows + n, 1)
+            deviation = deviation + v * n + (m - mean) ** 2 * rows * n / both
+            mean = mean + (m - mean) * n / both
+            rows = rows + n
+        dtype = x.dtype
+        found.append(
+            jax.device_put(
+                Statistics(np.asarray(mean, dtype), np.asarray(deviation / np.maximum(rows, 1), dtype)),  # pyright: ignore[reportArgumentType]
+                NamedSharding(devices.mesh(), P("networks")),
+            )
+        )
+    return jax.tree.map(np.asarray, tuple(found))
+
+
+@functools.cache
+def _chunk_statistics(architecture: Architecture) -> Callable[..., tuple[Array, Array, Array]]:
+    """The program: rows of a chunk that count, mean and variance of the first layer without statistics."""
+
+    def several(
+        weights: tuple[Layer, ...],
+        settings: Hyperparameters,
+        known: tuple[Statistics, ...],
+        x: Float[Array, "features chunk"],
+        group: Int[Array, " chunk"],
+    ) -> tuple[Array, Array, Array]:
+        def one(w: tuple, h: Hyperparameters, k: tuple) -> tuple[Array, Array, Array]:
+            counted = ((group != FILLER) & (group != h.held_out)).astype(x.dtype)
+            _, seen = forward(architecture, w, x, h.behaviour, row_weight=counted, statistics=k)
+            return counted.sum(), seen.statistics[0].mean, seen.statistics[0].variance
+
+        return jax.vmap(one)(weights, settings, known)
+
+    split, whole = P("networks"), P()
+    return jax.jit(
+        jax.shard_map(
+            several,
+            mesh=devices.mesh(),
+            in_specs=(split, split, split, whole, whole),
+            out_specs=split,
+            check_vma=False,
+        )
+    )

@@ -1,0 +1,27 @@
+"""Whatever `Config` accepts trains an epoch; what it cannot do is said before."""
+
+import numpy as np
+import pytest
+import toy_splits
+from hypothesis import given, settings
+
+import caviar
+from any_config import configs
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_any_config_that_is_accepted_trains_an_epoch(task):
+    split = toy_splits.classes() if task == "classification" else toy_splits.numbers()
+
+    @settings(max_examples=12)
+    @given(config=configs(classes=split.outputs if task == "classification" else 0, most_units=12, most_layers=2))
+    def trains(config):
+        one = config.changed(epochs=1, stop_after=None)
+        (run,) = caviar.train(split, [one])
+        assert run.config == one
+        assert run.epochs == 1
+        assert run.status in ("finished", "diverged")
+        if run.status == "finished":
+            assert all(np.isfinite(layer.w).all() for layer in run.weights)
+
+    trains()
