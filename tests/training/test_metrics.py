@@ -6,6 +6,7 @@ from scipy.special import softmax
 from sklearn import metrics as sk
 
 from caviar.errors import BadConfig
+from caviar.training import metrics
 from caviar.training.metrics import (
     LARGER_IS_BETTER,
     calibrated,
@@ -133,3 +134,14 @@ def test_names():
         task_of("acu")
     with pytest.raises(BadConfig, match=r"for regression must be one of rmse, mae, r2, got 'auc', which is for classi"):
         metric_for("regression", "auc")
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_many_pairs_have_the_auc_of_few(ties, monkeypatch):
+    """Compared pair by pair or sorted, with weights, with ties and without."""
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=(60, 3)).round(1 if ties else 12)
+    y, w = rng.integers(0, 3, 60), rng.dirichlet(np.ones(60), size=4)
+    by_pairs = score("auc", logits, y, 1.0, w)
+    monkeypatch.setattr(metrics, "_PAIRS", 0)
+    np.testing.assert_allclose(score("auc", logits, y, 1.0, w), by_pairs, rtol=1e-10)

@@ -20,6 +20,9 @@ RegressionMetric = Literal["rmse", "mae", "r2"]
 MetricName = Literal[ClassificationMetric, RegressionMetric]
 
 _CALIBRATION_ROWS = 2_000
+_PAIRS = 4_000_000
+"""Pairs of a positive and a negative row up to which the AUC compares them all, as one product of matrices."""
+
 _SHARPNESS = (-4.0, 4.0)
 """Natural logarithm of 1 / temperature."""
 
@@ -120,6 +123,11 @@ def _auc(scores: Numbers, positive: Mask, w: Numbers) -> Numbers:
 
     Source: Mann & Whitney 1947; Hanley & McNeil 1982.
     """
+    if positive.sum() * (~positive).sum() <= _PAIRS:
+        one, other = scores[positive][:, None], scores[~positive][None, :]
+        wins = (one > other) + 0.5 * (one == other)
+        hits, misses = w[:, positive], w[:, ~positive]
+        return ((misses @ wins.T) * hits).sum(axis=1) / (hits.sum(axis=1) * misses.sum(axis=1))
     order = np.argsort(scores, kind="stable")
     ranked, sorted_weights = scores[order], w.T[order]
     hits = np.where(positive[order][:, None], sorted_weights, 0)
