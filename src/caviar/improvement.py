@@ -37,7 +37,7 @@ from caviar.reporting.story import Story, held_out_error, summary
 from caviar.reporting.terminal import Listener, Silent
 from caviar.training.checkpoint import ScoreFiles
 from caviar.training.metrics import MetricName, metric_for, task_of
-from caviar.training.plan import epochs_planned, program_for, relative_cost
+from caviar.training.plan import program_for, relative_cost, written_out
 from caviar.training.saved import Model, load, save
 from caviar.training.scores import Score, constant_score, error_in_unit, row_plan
 from caviar.training.workbench import Workbench
@@ -135,7 +135,7 @@ def improve(
     _check_defined(optimised, rows)
     _check_optimal(optimal_error, rows)
     start = (config or Config()).changed(seed=seed, rows=1.0)
-    start = start.changed(learning_rate=start.rate, epochs=epochs_planned(start, rows))
+    start = written_out(start, rows)
     program_for(start, rows)
     asked = {
         "data": _named(data),

@@ -126,8 +126,14 @@ def test_answers_are_logits_of_the_probabilities():
     z = jnp.asarray(LOGITS)
     for output in OUTPUTS:
         shares = np.asarray(jax.nn.softmax(answers(z, output), axis=0))
-        p = {"softmax": by_hand.softmax, "sigmoid": by_hand.sigmoid, "linear": lambda v: np.maximum(v, 1e-6)}[output]
+        p = {
+            "softmax": by_hand.softmax,
+            "sigmoid": by_hand.sigmoid,
+            "linear": lambda v: np.maximum(v, 1e-6) * np.exp(np.minimum(v - 1e-6, 0)),
+        }[output]
         np.testing.assert_allclose(shares, p(LOGITS) / p(LOGITS).sum(0), rtol=1e-4)
+    low = jnp.array([[-3.0, -1.0], [-2.0, -1.5], [-2.5, -7.0]])
+    np.testing.assert_array_equal(answers(low, "linear").argmax(0), low.argmax(0))  # as `errors` counts
     number = jnp.array([[0.5, -2.0]])
     np.testing.assert_array_equal(answers(number, "linear"), number)
     np.testing.assert_allclose(answers(number, "sigmoid")[0], by_hand.sigmoid(np.array([0.5, -2.0])), rtol=1e-6)

@@ -5,11 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from caviar.data.split import Split
-from caviar.network.activations import ACTIVATIONS
-from caviar.network.config import DECAYING, OPTIMIZERS, SCHEDULES, Config
+from caviar.network.config import Config
 from caviar.remedies.remedy import Remedy
 from caviar.training.scores import Score
 from diagnosis.made_scores import score
@@ -61,32 +59,3 @@ def remedy(name: str, **settings: Any) -> Remedy:
     """A remedy of which only the settings matter."""
     scale = settings.pop("scale", "keep")
     return Remedy(name, "bias", settings, "to see what happens", "none", "a test", scale)
-
-
-@st.composite
-def configs(draw: st.DrawFn, *, smoothing: bool = True) -> Config:
-    """Any kind of config: linear or deep, per layer or for all layers, every optimiser and schedule."""
-    units = tuple(draw(st.lists(st.sampled_from([1, 5, 64, 300, 600]), max_size=3)))
-    schedule = draw(st.sampled_from(SCHEDULES))
-
-    def per_layer(values: st.SearchStrategy) -> st.SearchStrategy:
-        return values | st.tuples(*[values] * len(units))
-
-    return Config(
-        hidden_units=units,
-        activation=draw(per_layer(st.sampled_from(ACTIVATIONS))),
-        dropout=draw(per_layer(st.sampled_from([0.0, 0.2, 0.5]))),
-        batch_norm=bool(units) and draw(st.booleans()),
-        optimizer=draw(st.sampled_from(OPTIMIZERS)),
-        learning_rate=draw(st.sampled_from([None, 0.01])),
-        schedule=schedule,
-        decay_rate=draw(st.sampled_from([None, 0.9])) if schedule in DECAYING else None,
-        l2=draw(st.sampled_from([0.0, 0.3])),
-        weight_decay=draw(st.sampled_from([0.0, 0.01])),
-        label_smoothing=draw(st.sampled_from([0.0, 0.1])) if smoothing else 0.0,
-        epochs=draw(st.sampled_from([None, 1, 40])),
-        stop_after=draw(st.sampled_from([None, 1])),
-        early_stopping=draw(st.sampled_from([None, 5])),
-        batch_size=draw(st.sampled_from([64, "full"])),
-        seed=draw(st.integers(0, 3)),
-    )

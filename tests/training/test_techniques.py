@@ -15,6 +15,7 @@ from scipy.stats import kstest
 import by_hand
 import caviar
 from caviar.errors import BadConfig
+from caviar.remedies.experiment import at_rates
 from caviar.training import mixup, packing
 from caviar.training.outputs import outputs
 from caviar.training.plan import (
@@ -380,6 +381,12 @@ def test_units_that_are_dead_and_saturated_are_counted():
         a = by_hand.activation(activation, z)[0]
         bounds = {"relu": a < -1, "tanh": np.abs(a) > 0.99, "sigmoid": np.abs(2 * a - 1) > 0.99}[activation]
         assert run.history["saturated_units"][0, 0] == pytest.approx(bounds.mean(), abs=1e-6)
+
+
+def test_three_rates_of_a_schedule_by_hand_are_three_schedules():
+    config = caviar.Config(learning_rate=0.5, schedule=((0, 0.2), (5, 0.02)))
+    rates = [[rate for _, rate in each.schedule] for each in at_rates(config, 3)]
+    np.testing.assert_allclose(rates, np.outer([0.3, 1, 3], [0.2, 0.02]))
 
 
 def test_a_schedule_by_hand():

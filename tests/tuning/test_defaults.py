@@ -1,19 +1,18 @@
 import pytest
 from hypothesis import given, settings
 
+from any_config import configs
 from caviar.network.config import Config
-from caviar.training.plan import epochs_planned
+from caviar.training.plan import epochs_planned, written_out
 from caviar.tuning.defaults import WIDEST, WIDEST_FOR_FEW, default_space
 from caviar.tuning.space import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
 from diagnosis.made_scores import classes, quantity
-from remedies.fake_bench import configs
 
 FEW, MANY = classes(400, 100), classes(6_000, 1_000)
 
 
 def around(config=None, split=FEW):
-    config = config or Config()
-    return default_space(config.changed(epochs=epochs_planned(config, split)), split)
+    return default_space(written_out(config or Config(), split), split)
 
 
 def test_the_space_of_the_default_config():
@@ -82,15 +81,22 @@ def test_averaging_is_searched_for_the_optimiser_that_averages():
     assert not {"momentum", "beta1"} & set(around(Config(optimizer="sgd")))
 
 
+def test_epochs_by_rule_and_an_end_behind_them():
+    late = written_out(Config(stop_after=1_000), FEW)
+    assert (late.epochs, late.stop_after) == (60, 60)
+    assert written_out(Config(stop_after=10), FEW).stop_after == 10
+    assert written_out(Config(), FEW) == Config(learning_rate=1e-3, epochs=60)
+
+
 @settings(max_examples=60)
-@given(config=configs(smoothing=False))
+@given(config=configs(classes=0).map(lambda config: config.changed(rows=1.0)))
 def test_any_config_has_a_space_whose_points_are_configs(config):
     space = around(config)
     for place in (0.0, 0.3, 0.5, 0.8, 1.0):
         values = {name: dimension.at(place) for name, dimension in space.items()}
         drawn = space.config(values, config)
         assert drawn.hidden_units == (values["units"],) * values["layers"]
-        assert (drawn.epochs, drawn.schedule) == (values["epochs"], values["schedule"])
+        assert (drawn.epochs, drawn.schedule) == (values["epochs"], values.get("schedule", drawn.schedule))
         assert drawn.l2 > 0
 
 

@@ -369,6 +369,13 @@ class Config:
             return self.learning_rate
         return 1e-3 if self.optimizer in ("rmsprop", "adam", "adamw") else 0.1
 
+    def at_rate(self, rate: float) -> Self:
+        """A copy with another learning rate; the rates of a schedule by hand are changed in proportion."""
+        if isinstance(self.schedule, str) or self.rate == 0:
+            return self.changed(learning_rate=rate)
+        scaled = tuple((epoch, own * rate / self.rate) for epoch, own in self.schedule)
+        return self.changed(learning_rate=rate, schedule=scaled)
+
     def changed(self, **settings: Any) -> Self:
         """A copy with some settings changed, checked anew."""
         _known(settings)

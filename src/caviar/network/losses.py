@@ -25,7 +25,7 @@ LossName = Literal["cross_entropy", "squared", "absolute", "huber"]
 LOSSES: tuple[LossName, ...] = get_args(LossName)
 
 _LEAST_SHARE = 1e-6
-"""A linear output below is taken for this probability."""
+"""Linear outputs above are taken for probabilities."""
 
 
 def targets(y: Int[Array, " batch"] | Float[Array, " batch"], z: Float[Array, "outputs batch"]) -> Float[Array, "..."]:
@@ -91,7 +91,7 @@ def answers(z: Float[Array, "outputs batch"], output: OutputName) -> Float[Array
     """What a network says, in one form for all outputs: numbers as they are predicted, classes as logits.
 
     The softmax of these logits are the network's probabilities: sigmoid outputs are scaled to a sum of 1, linear ones
-    are cut below at 1e-6 and scaled likewise.
+    likewise, where those below 1e-6 count as next to nothing, in their order.
     """
     if z.shape[0] == 1:
         return _predicted(z, output)
@@ -101,7 +101,7 @@ def answers(z: Float[Array, "outputs batch"], output: OutputName) -> Float[Array
         case "sigmoid":
             return jax.nn.log_sigmoid(z)
         case "linear":
-            return jnp.log(jnp.maximum(z, _LEAST_SHARE))
+            return jnp.log(jnp.maximum(z, _LEAST_SHARE)) + jnp.minimum(z - _LEAST_SHARE, 0)
         case _:
             assert_never(output)
 

@@ -205,7 +205,7 @@ def fixed_epochs(config: Config, best_epoch: int) -> Config:
 
 def at_rates(config: Config, seed: int) -> list[Config]:
     """The config at the three learning rates."""
-    return [config.changed(learning_rate=config.rate * factor, seed=seed) for factor in RATES]
+    return [config.at_rate(config.rate * factor).changed(seed=seed) for factor in RATES]
 
 
 def judge_all(candidates: Sequence[Candidate], judge: Judge) -> list[Score]:

@@ -161,7 +161,7 @@ def _for_training(config: Config, split: Split) -> Iterator[Remedy]:
         yield Remedy(
             "batch norm",
             "training",
-            {"batch_norm": True},
+            {"batch_norm": True} | ({"layer_norm": False} if config.layer_norm else {}),
             "Every layer sees inputs of one scale, so larger rates work.",
             "a quarter more time",
             "Ioffe & Szegedy 2015; course section 7",

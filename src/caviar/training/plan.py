@@ -201,6 +201,12 @@ def last_epoch(config: Config, split: Split) -> int:
     return min(epochs, config.stop_after or epochs)
 
 
+def written_out(config: Config, split: Split) -> Config:
+    """The same network with the learning rate and epochs that it has by rule written as numbers."""
+    stop_after = config.stop_after and last_epoch(config, split)
+    return config.changed(learning_rate=config.rate, epochs=epochs_planned(config, split), stop_after=stop_after)
+
+
 def relative_cost(config: Config, split: Split) -> float:
     """What training a config costs, in multiplications per training row: compare it with another config's.
 

@@ -333,7 +333,7 @@ def _units(
 ) -> tuple[Float[Array, " layers"], Float[Array, " layers"]]:
     """Per hidden layer the share of units that answer every row alike, and of answers at a bound of tanh or sigmoid.
 
-    On the first rows that are measured; biases and inputs of other rows cannot matter to a unit that is off.
+    On the first rows that are measured.
     """
     _, seen = forward(program.architecture, weights, data.x_measured[0], settings.behaviour, statistics=statistics)
     c = settings.behaviour.activation

@@ -83,8 +83,15 @@ class Budget:
         self, start: Candidate, remedies: Sequence[Remedy], bench: Workbench, seeds: Sequence[int]
     ) -> dict[str, str]:
         """The remedies for which there is no time, by name, with the reason; the dearest are left out first."""
+        known: dict[tuple[str, ...], float] = {}
 
         def seconds(together: Sequence[Remedy]) -> float:
+            names = tuple(remedy.name for remedy in together)
+            if names not in known:
+                known[names] = estimate(together)
+            return known[names]
+
+        def estimate(together: Sequence[Remedy]) -> float:
             configs = [remedy.apply(start.config) for remedy in together]
             several = [option for config in configs for option in at_rates(config, seeds[0])]
             several += [config.changed(seed=seed) for config in configs for seed in seeds[1:]]

@@ -19,7 +19,7 @@ from caviar.data.split import Split
 from caviar.errors import BadSpace
 from caviar.network.config import Config
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for
-from caviar.training.plan import epochs_planned, same_class
+from caviar.training.plan import same_class, written_out
 from caviar.training.scores import Score, judge, row_plan
 from caviar.tuning import store
 from caviar.tuning.defaults import default_space
@@ -277,7 +277,7 @@ def tune(
         )
     chosen = metric_for(split.task, metric)
     start = (base or Config()).changed(seed=seed, rows=1.0)
-    start = start.changed(learning_rate=start.rate, epochs=epochs_planned(start, split))
+    start = written_out(start, split)
     began = time.monotonic()
     return search(
         start,

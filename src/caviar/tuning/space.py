@@ -271,6 +271,10 @@ class Space(Mapping[str, Dimension]):
             settings["stop_after"] = None
         if settings.get("schedule", base.schedule) not in DECAYING:
             settings["decay_rate"] = None
+        if "batch_norm" in settings:  # it takes the place of layer norm; without it there are no statistics
+            settings |= {"layer_norm": False} if settings["batch_norm"] else {"norm_statistics": "moving"}
+        if "learning_rate" in settings and "schedule" not in settings:
+            base = base.at_rate(settings["learning_rate"])
         if "layers" in values or "units" in values:
             own = self.values_of(base)
             layers, units = values.get("layers", own["layers"]), values.get("units", own["units"])
