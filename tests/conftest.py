@@ -37,7 +37,7 @@ install_import_hook([f"caviar.{folder}.{name}" for folder in _shaped for name in
 
 
 def pytest_configure() -> None:
-    """Start JAX as `train` does, before a test does it with one device: the promise of bits is for several."""
-    from caviar.training.devices import mesh
+    """Start JAX as `train` does, before a test does it."""
+    from caviar.training.devices import places
 
-    mesh()
+    places()

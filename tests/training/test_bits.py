@@ -1,7 +1,13 @@
 """The same bits for a config and seed: alone, among others, in any order, and again."""
 
 import dataclasses
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import toy_splits
@@ -67,6 +73,32 @@ def test_a_network_does_not_notice_its_neighbours(numbers, together):
 def test_alone_among_fifty_and_again(number, together):
     for _ in range(2):
         assert_same_bits(caviar.train(toy_splits.classes(), [CONFIGS[number]])[0], together[number])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system cannot keep a process on one core")
+@pytest.mark.parametrize(
+    ("cores", "settings"), [(1, {}), (2, {"JAX_NUM_CPU_DEVICES": "4"}), (2, {"NPROC": "5"})], ids=str
+)
+def test_cores_devices_and_threads_do_not_matter(cores, settings, together):
+    """In another process, on one core, with more XLA devices or with more threads."""
+    script = (
+        f"import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cores}])\n"
+        "import hashlib, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import caviar, toy_splits\n"
+        "from training.test_bits import CONFIGS, fingerprint\n"
+        "print(fingerprint(caviar.train(toy_splits.classes(), CONFIGS[:12])))"
+    )
+    tests = Path(__file__).parents[1]
+    command = [sys.executable, "-c", script, str(tests)]
+    environment = os.environ | settings | {"PYTHONPATH": os.pathsep.join([str(tests / "training"), *sys.path])}
+    came = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert came.stdout.split()[-1] == fingerprint(together[:12])
+
+
+def fingerprint(runs):
+    """Of all weights, statistics and histories."""
+    parts = [(run.weights, run.statistics, run.history) for run in runs]
+    return hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(parts))).hexdigest()
 
 
 def test_the_order_does_not_matter(together):

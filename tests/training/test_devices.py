@@ -1,7 +1,10 @@
 import os
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
+import numpy as np
 import pytest
 
 from caviar.training import devices
@@ -18,12 +21,47 @@ def test_cores_by_affinity_and_quota(affinity, quota, cores, monkeypatch):
     assert devices.usable_cores() == cores
 
 
-def test_at_least_two_devices():
-    """A network's bits differ between one device and several: also one core has two."""
-    mesh = devices.mesh()
-    assert mesh.size == len(jax.local_devices()) >= 2
-    assert mesh.axis_names == ("networks",)
-    assert devices.mesh() is mesh
+def test_a_lane_on_every_core():
+    places = devices.places()
+    assert devices.places() is places
+    if places[0].platform == "cpu":
+        assert places == (jax.local_devices()[0],) * devices.usable_cores()
+    else:
+        assert places == tuple(jax.local_devices())
+
+
+def test_the_pool_has_a_thread_for_every_lane(monkeypatch):
+    monkeypatch.delenv("NPROC", raising=False)
+    with devices._threads_of_the_pool(3):
+        assert os.environ["NPROC"] == "3"
+    assert "NPROC" not in os.environ
+    monkeypatch.setenv("NPROC", "7")
+    with devices._threads_of_the_pool(3):
+        assert os.environ["NPROC"] == "7"  # the user's own
+    assert os.environ["NPROC"] == "7"
+
+
+def test_threads_share_a_compiled_function():
+    """It is traced once although all come at the same time, and arguments that are used up are gone."""
+    traced = []
+
+    def twice(x):
+        traced.append(x.shape)
+        return 2 * x
+
+    function = devices.compiled(twice, donate=(0,))
+    meet = threading.Barrier(8)
+
+    def call(number):
+        meet.wait()
+        return float(function(np.float32(number)))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(call, range(8))) == [2.0 * number for number in range(8)]
+    assert traced == [()]
+    given = jax.numpy.ones(5)
+    function(given)
+    assert given.is_deleted()
 
 
 def test_the_size_of_a_lane_is_a_function_of_cost_alone():
@@ -33,8 +71,6 @@ def test_the_size_of_a_lane_is_a_function_of_cost_alone():
     assert all(lane & (lane - 1) == 0 for lane in lanes)
     if jax.local_devices()[0].platform == "cpu":
         assert lanes == [8, 8, 4, 4, 2, 2, 1, 1]
-    for cost, lane in zip(costs, lanes, strict=True):
-        assert devices.block_size(cost) == lane * devices.mesh().size
 
 
 def test_the_folds_of_a_config_fill_a_lane():

@@ -11,8 +11,6 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
 
 from caviar.network.layers import Layer, Statistics
@@ -27,18 +25,17 @@ _CHUNK = 1024
 def exact_statistics(
     architecture: Architecture, weights: tuple[Layer, ...], settings: Hyperparameters, data: Data
 ) -> tuple[Statistics, ...]:
-    """Mean and variance of z, per hidden layer, for a block of networks.
+    """Mean and variance of z, per hidden layer, for a lane of networks.
 
     Args:
-        architecture: of the block.
-        weights: on the devices, with the axis `networks`.
+        architecture: of the lane.
+        weights: on its device, with the axis `networks`.
         settings: alike; they say which rows each network was trained on.
         data: the rows.
 
     Returns:
         One Statistics of float arrays (networks, units) per hidden layer.
     """
-    whole = NamedSharding(devices.mesh(), P())
     x, group = np.asarray(data.x), np.asarray(data.group)
     found: list[Statistics] = []
     for _ in architecture.units:
@@ -48,9 +45,7 @@ def exact_statistics(
             groups = np.full(_CHUNK, FILLER, np.int32)
             part = slice(first, min(first + _CHUNK, len(x)))
             columns[:, : len(x[part])], groups[: len(x[part])] = x[part].T, group[part]
-            came = _chunk_statistics(architecture)(
-                weights, settings, tuple(found), *jax.device_put((columns, groups), whole)
-            )
+            came = _chunk_statistics(architecture)(weights, settings, tuple(found), columns, groups)
             n, m, v = (np.asarray(value, float) for value in came)
             n = n[:, None]
             both = np.maximum(rows + n, 1)
@@ -58,13 +53,9 @@ def exact_statistics(
             mean = mean + (m - mean) * n / both
             rows = rows + n
         dtype = x.dtype
-        found.append(
-            jax.device_put(
-                Statistics(np.asarray(mean, dtype), np.asarray(deviation / np.maximum(rows, 1), dtype)),  # pyright: ignore[reportArgumentType]
-                NamedSharding(devices.mesh(), P("networks")),
-            )
-        )
-    return jax.tree.map(np.asarray, tuple(found))
+        variance = deviation / np.maximum(rows, 1)
+        found.append(Statistics(np.asarray(mean, dtype), np.asarray(variance, dtype)))  # pyright: ignore[reportArgumentType]
+    return tuple(found)
 
 
 @functools.cache
@@ -85,13 +76,4 @@ def _chunk_statistics(architecture: Architecture) -> Callable[..., tuple[Array, 
 
         return jax.vmap(one)(weights, settings, known)
 
-    split, whole = P("networks"), P()
-    return jax.jit(
-        jax.shard_map(
-            several,
-            mesh=devices.mesh(),
-            in_specs=(split, split, split, whole, whole),
-            out_specs=split,
-            check_vma=False,
-        )
-    )
+    return devices.compiled(several)

@@ -18,28 +18,28 @@ _INDEXES_PER_CALL = 1 << 22
 
 
 class Feed:
-    """The steps of one block.
+    """The steps of one lane.
 
     Attributes:
         steps_per_epoch: updates in one pass over the rows.
     """
 
     def __init__(
-        self, program: Program, split: Split, seeds: Sequence[int], networks: Sequence[Config], epochs_per_call: int
+        self, program: Program, split: Split, seed: int, networks: Sequence[Config], epochs_per_call: int
     ) -> None:
         """A feed.
 
         Args:
-            program: of the block.
+            program: of the lane.
             split: its data.
-            seeds: of the block's lanes.
-            networks: the config in every place of the block; all of one sampling.
+            seed: of the lane.
+            networks: the config in every place of the lane; all of one sampling.
             epochs_per_call: most epochs that may end in one call.
         """
         pool = split.n_train if program.pool == "train" else split.rows
         balance = split.y[:pool] if networks[0].sampling == "balanced" else None
-        self._orders = [Order(seed, pool, program.batch_size, balance=balance) for seed in seeds]
-        self.steps_per_epoch = self._orders[0].steps_per_epoch
+        self._order = Order(seed, pool, program.batch_size, balance=balance)
+        self.steps_per_epoch = self._order.steps_per_epoch
         self._per_call = epochs_per_call
         self._program, self._networks, self._dtype = program, networks, split.x.dtype
         self._epochs = [epochs_planned(config, split) for config in networks]
@@ -54,9 +54,8 @@ class Feed:
 
     def steps(self, at: int, n: int) -> "Steps":
         """The steps at..at+n-1, in arrays with room for `most`."""
-        rows = np.full((len(self._orders), self.most, self._program.batch_size), -1, np.int32)
-        for lane, order in enumerate(self._orders):
-            rows[lane, :n] = order.steps(at, at + n)
+        rows = np.full((self.most, self._program.batch_size), -1, np.int32)
+        rows[:n] = self._order.steps(at, at + n)
         rates = np.zeros((len(self._networks), self.most), self._dtype)
         shares = np.ones((len(self._networks), self.most if self._program.mixed else 1), self._dtype)
         numbers = np.arange(at + 1, at + n + 1)
@@ -84,4 +83,4 @@ class Steps(NamedTuple):
     shares: Numbers
     """Alike; one column where the program mixes nothing."""
     rows: Whole
-    """Row numbers of every lane's mini-batches, shape (lanes, steps, batch); -1 where one is smaller."""
+    """Row numbers of the mini-batches, shape (steps, batch); -1 where one is smaller."""

@@ -1,11 +1,9 @@
-"""What trained networks answer for rows, in test mode, a block of networks at a time; see `losses.answers`."""
+"""What trained networks answer for rows, in test mode, a lane of networks at a time; see `losses.answers`."""
 
 from collections.abc import Iterable, Sequence
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from caviar.arrays import Numbers
 from caviar.network.activations import family, table
@@ -35,11 +33,11 @@ def outputs(networks: Iterable[tuple[Config, Weights, tuple[Statistics, ...]]], 
         alike.setdefault(_architecture(config, weights), []).append(number)
     answers: dict[int, Numbers] = {}
     for architecture, members in alike.items():
-        size = devices.block_size(architecture.products_per_row)
+        size = devices.lane_size(architecture.products_per_row)
         for first in range(0, len(members), size):
-            block = members[first : first + size]
-            for number, answer in zip(block, _block_outputs([asked[i] for i in block], architecture, x), strict=True):
-                answers[number] = answer
+            lane = members[first : first + size]
+            together = _lane_outputs([asked[i] for i in lane], architecture, size, x)
+            answers.update(zip(lane, together, strict=True))
     return [answers[number] for number in range(len(asked))]
 
 
@@ -56,10 +54,13 @@ def _architecture(config: Config, weights: Weights) -> Architecture:
     )
 
 
-def _block_outputs(
-    networks: Sequence[tuple[Config, Weights, tuple[Statistics, ...]]], architecture: Architecture, x: Numbers
+def _lane_outputs(
+    networks: Sequence[tuple[Config, Weights, tuple[Statistics, ...]]],
+    architecture: Architecture,
+    size: int,
+    x: Numbers,
 ) -> list[Numbers]:
-    slots = [networks[slot % len(networks)] for slot in range(devices.block_size(architecture.products_per_row))]
+    slots = [networks[slot % len(networks)] for slot in range(size)]
     dtype = x.dtype
     behaviour = packing.stacked(
         [
@@ -68,21 +69,24 @@ def _block_outputs(
         ],
         dtype,
     )
-    across, everywhere = (NamedSharding(devices.mesh(), spec) for spec in (P("networks"), P()))
-    block = jax.device_put(
+    lane = jax.device_put(
         (
             packing.padded([weights for _, weights, _ in slots], architecture, dtype),
             packing.padded_statistics([statistics for _, _, statistics in slots], architecture, dtype),
             behaviour,
         ),
-        across,
+        devices.places()[0],
     )
     run = program.outputs(architecture)
-    answers = np.empty((len(networks), len(x), architecture.outputs), dtype)
+    came = []
     for first in range(0, len(x), _CHUNK):
         part = x[first : first + _CHUNK]
         columns = np.zeros((x.shape[1], _CHUNK), dtype)
         columns[:, : len(part)] = part.T
-        answer = np.asarray(run(*block, jax.device_put(columns, everywhere)))
-        answers[:, first : first + len(part)] = answer[: len(networks), :, : len(part)].transpose(0, 2, 1)
+        came.append(run(*lane, columns))
+    # All chunks are under way before one is waited for: beside lanes in training each would wait for its turn.
+    answers = np.empty((len(networks), len(x), architecture.outputs), dtype)
+    for number, answer in enumerate(came):
+        part = answers[:, number * _CHUNK : (number + 1) * _CHUNK]
+        part[:] = np.asarray(answer)[: len(networks), :, : part.shape[1]].transpose(0, 2, 1)
     return list(answers)

@@ -1,29 +1,29 @@
 """Populations: hundreds of differently configured networks trained as compiled programs.
 
-A *lane* is what one device trains at a time: networks of one program, one seed and one dealing of the rows, a number
-that follows from their cost alone, filled up with copies. They share the order of the rows and the random numbers of
-dropout, so that a lane draws them once; their hyperparameters are traced, so that none needs a program of its own. A
-*block* is one lane per device, each with the random numbers of its own seed, in lock step. A program runs n steps with
-n traced; the host calls it again and again and looks at the results in between.
+A *lane* is what one core (or GPU) trains at a time: networks of one program, one seed and one dealing of the rows, a
+number that follows from their cost alone, filled up with copies. They share the order of the rows and the random
+numbers of dropout, so that a lane draws them once; their hyperparameters are traced, so that none needs a program of
+its own. A lane is trained in lock step; lanes know nothing of each other, and every core takes the next one when it is
+free. A program runs n steps with n traced; the host calls it again and again and looks at the results in between.
 
 Measured on 2 cores (float32, width 64, batch 64): activations as (units, batch) with weights (units, inputs)
 take half the time of (batch, units), because neither the product of the shared input nor any gradient
 needs a transposed copy.
 """
 
+import contextlib
 import dataclasses
+import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from caviar.data.split import Split
 from caviar.errors import BadConfig
-from caviar.network.config import Config, Sampling
+from caviar.network.config import Config, Rows, Sampling
 from caviar.training import devices, packing
 from caviar.training.exact_statistics import exact_statistics
 from caviar.training.feed import Feed
@@ -39,7 +39,8 @@ from caviar.training.plan import (
 from caviar.training.program import EPOCHS_PER_CALL, advance
 from caviar.training.record import Run, Status
 from caviar.training.rows import device_data
-from caviar.training.step import Measures, Monitor
+from caviar.training.side_by_side import side_by_side
+from caviar.training.step import Data, Measures, Monitor
 
 _SECONDS_PER_CALL = 0.5
 
@@ -98,35 +99,25 @@ def train(
                 "caviar.Config(...)."
             )
     starts = _checked(asked, weights, split)
-    blocks = _blocks(asked, split)
-    work = [_cost(block, asked, split) for block in blocks]
+    lanes = _lanes(asked, split)
+    rows = functools.cache(lambda kind, device: jax.device_put(device_data(kind, split), device))
+    jobs = [
+        functools.partial(_train_lane, lane, split, asked, [starts[number] for number in lane.members], rows)
+        for lane in lanes
+    ]
+    work = np.array([_cost(lane, asked, split) for lane in lanes])
+    shares = np.zeros(len(lanes))
     runs: dict[int, Run] = {}
-    behind = 0.0
 
-    for block, cost in zip(blocks, work, strict=True):
-        tell = _Teller(callbacks, len(asked), done=len(runs), behind=behind / sum(work), part=cost / sum(work))
-        trained = tuple(_train_block(block, split, asked, starts, tell))
-        runs.update(trained)
-        tell(1.0, trained)
-        behind += cost
+    with contextlib.closing(side_by_side(jobs, devices.places())) as told:
+        for news in told:
+            shares[news.job] = news.share
+            finished = news.result or ()
+            runs.update(finished)
+            progress = Progress(len(runs), len(asked), float(shares @ work / work.sum()), finished)
+            for callback in callbacks:
+                callback(progress)
     return [runs[number] for number in range(len(asked))]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Teller:
-    """Tells the callbacks how a block goes: the share of its own work becomes one of the whole."""
-
-    callbacks: Sequence[Callback]
-    networks: int
-    done: int
-    behind: float
-    part: float
-
-    def __call__(self, share: float, finished: tuple[tuple[int, Run], ...] = ()) -> None:
-        whole = min(1.0, self.behind + share * self.part)
-        progress = Progress(self.done + len(finished), self.networks, whole, finished)
-        for callback in self.callbacks:
-            callback(progress)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,65 +136,53 @@ class Workload:
 def workload(split: Split, configs: Iterable[Config]) -> Workload:
     """What `train` would have to do for these configs, as if none stopped early."""
     asked = list(configs)
-    blocks = _blocks(asked, split)
+    lanes = _lanes(asked, split)
     rows = {"train": split.n_train, "train+dev": split.rows}
-    products = 0.0
-    for block in blocks:
-        size = block.lane_size * devices.mesh().size
-        products += 3 * size * _cost(block, asked, split) * rows[block.program.pool]
-    return Workload(len({block.program for block in blocks}), products)
+    products = sum(3 * lane.size * _cost(lane, asked, split) * rows[lane.program.pool] for lane in lanes)
+    return Workload(len({lane.program for lane in lanes}), products)
 
 
 class _Lane(NamedTuple):
-    """What one device trains: networks that share their random numbers."""
-
-    seed: int
-    members: tuple[int, ...]
-    """Places in the list of configs; at most as many as a device holds."""
-
-
-class _Block(NamedTuple):
-    """Lanes of one program, one dealing of the rows into folds and one sampling of them, at most one per device."""
+    """Networks of one program that share their random numbers, one dealing of the rows and one sampling of them."""
 
     program: Program
     sampling: Sampling
-    lane_size: int
-    lanes: tuple[_Lane, ...]
-
-    @property
-    def members(self) -> list[int]:
-        """Places in the list of configs."""
-        return [number for lane in self.lanes for number in lane.members]
+    seed: int
+    size: int
+    members: tuple[int, ...]
+    """Places in the list of configs, at most `size`."""
 
 
-def _blocks(configs: list[Config], split: Split) -> list[_Block]:
-    """Networks that share program, folds and seed, cut into lanes; those that train equally long side by side."""
-    alike: dict[tuple[Program, int, Sampling], dict[int, list[int]]] = {}
+def _lanes(configs: list[Config], split: Split) -> list[_Lane]:
+    """Networks that share program, folds and seed, cut into lanes of such as train equally long.
+
+    One lane of every program comes first, so that no core waits for another that compiles; then the dearest.
+    """
+    alike: dict[tuple[Program, int, Sampling, int], list[int]] = {}
     for number, config in enumerate(configs):
         folds = config.rows[1] if isinstance(config.rows, tuple) else 0
-        seeds = alike.setdefault((program_for(config, split), folds, config.sampling), {})
-        seeds.setdefault(config.seed, []).append(number)
-    blocks = []
-    for (program, folds, sampling), seeds in alike.items():
+        key = program_for(config, split), folds, config.sampling, config.seed
+        alike.setdefault(key, []).append(number)
+    lanes = []
+    for (program, folds, sampling, seed), members in alike.items():
         # A network trained on train and dev together shares the compiled program of the folds, lane size included.
         alike_folds = FOLDS if program.pool == "train+dev" else 0
         size = devices.lane_size(program.architecture.products_per_row, folds or alike_folds)
-        lanes = []
-        for seed, members in seeds.items():
-            members.sort(key=lambda number: last_epoch(configs[number], split))
-            lanes += [_Lane(seed, tuple(members[i : i + size])) for i in range(0, len(members), size)]
-        lanes.sort(key=lambda lane: last_epoch(configs[lane.members[-1]], split))
-        together = devices.mesh().size
-        blocks += [
-            _Block(program, sampling, size, tuple(lanes[i : i + together])) for i in range(0, len(lanes), together)
-        ]
-    return blocks
+        members.sort(key=lambda number: last_epoch(configs[number], split), reverse=True)
+        parts = [tuple(members[i : i + size]) for i in range(0, len(members), size)]
+        lanes += [_Lane(program, sampling, seed, size, part) for part in parts]
+    first = {lane.program: place for place, lane in reversed(list(enumerate(lanes)))}
+    order = sorted(
+        range(len(lanes)),
+        key=lambda place: (first[lanes[place].program] != place, -_cost(lanes[place], configs, split)),
+    )
+    return [lanes[place] for place in order]
 
 
-def _cost(block: _Block, configs: list[Config], split: Split) -> float:
-    """Relative cost of training a block."""
-    return block.program.architecture.products_per_row * max(
-        last_epoch(configs[number], split) for number in block.members
+def _cost(lane: _Lane, configs: list[Config], split: Split) -> float:
+    """Relative cost of training a lane."""
+    return lane.program.architecture.products_per_row * max(
+        last_epoch(configs[number], split) for number in lane.members
     )
 
 
@@ -229,46 +208,39 @@ def _checked(configs: list[Config], weights: Sequence[Weights | None] | None, sp
     return starts
 
 
-def _train_block(
-    block: _Block, split: Split, configs: list[Config], starts: list[Weights], tell: Callable[[float], None]
-) -> Iterator[tuple[int, Run]]:
-    """Drive one block from its first epoch until its last network is done; its runs with their places in the list."""
-    program, architecture = block.program, block.program.architecture
-    lanes = [block.lanes[d % len(block.lanes)] for d in range(devices.mesh().size)]
-    slots = [lane.members[place % len(lane.members)] for lane in lanes for place in range(block.lane_size)]
-
-    networks = [configs[number] for number in slots]
-    feed = Feed(program, split, [lane.seed for lane in lanes], networks, EPOCHS_PER_CALL)
+def _train_lane(  # noqa: PLR0917  (what is the same for all lanes comes first)
+    lane: _Lane,
+    split: Split,
+    configs: list[Config],
+    starts: list[Weights],
+    rows: Callable[[Rows, devices.Device], Data],
+    device: devices.Device,
+    tell: Callable[[float], None],
+) -> tuple[tuple[int, Run], ...]:
+    """Drive one lane from its first epoch until its last network is done; its runs with their places in the list."""
+    program, architecture = lane.program, lane.program.architecture
+    networks = [configs[lane.members[slot % len(lane.members)]] for slot in range(lane.size)]
+    feed = Feed(program, split, lane.seed, networks, EPOCHS_PER_CALL)
     per_epoch, most = feed.steps_per_epoch, feed.most
-    total = max(last_epoch(configs[number], split) for number in slots) * per_epoch
+    total = max(last_epoch(config, split) for config in networks) * per_epoch
 
     settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
-    weights = packing.padded([starts[number] for number in slots], architecture, split.x.dtype)
-    across = NamedSharding(devices.mesh(), P("networks"))
+    weights = packing.padded([starts[slot % len(starts)] for slot in range(lane.size)], architecture, split.x.dtype)
     state = packing.first_state(weights, settings, architecture, averaged=program.averaged)
-    state = jax.device_put(state, across)
-    settings = jax.device_put(settings, across)
-    data = device_data(configs[slots[0]].rows, split)
-    seeds = np.array([lane.seed for lane in lanes], np.uint32)
-    advance_block = advance(program, per_epoch)
+    state, settings, seed = jax.device_put((state, settings, np.uint32(lane.seed)), device)
+    kind = networks[0].rows
+    data = rows((0, kind[1]) if isinstance(kind, tuple) else kind, device)
+    advance_lane = advance(program, per_epoch)
 
     recorded: list[Measures] = []
     at, now = 0, max(1, most // 16)
     while at < total:
         epoch = at // per_epoch
         now = min(now, most, total - at, (epoch + EPOCHS_PER_CALL) * per_epoch - at)
-        steps = feed.steps(at, now)
+        steps = jax.device_put(feed.steps(at, now), device)
         began = time.perf_counter()
-        state, record = advance_block(
-            state,
-            settings,
-            jax.device_put(steps.rates, across),
-            jax.device_put(steps.shares, across),
-            data,
-            jax.device_put(steps.rows, across),
-            jax.device_put(seeds, across),
-            np.int32(at),
-            np.int32(now),
+        state, record = advance_lane(
+            state, settings, steps.rates, steps.shares, data, steps.rows, seed, np.int32(at), np.int32(now)
         )
         at += now
         closed = at // per_epoch - epoch
@@ -285,8 +257,9 @@ def _train_block(
     if wanted.any():
         exact = exact_statistics(architecture, state.kept, settings, data)
         statistics = jax.tree.map(lambda own, other: np.where(wanted, own, other), exact, statistics)
-    for number in block.members:
-        slot, config = slots.index(number), configs[number]
+    runs = []
+    for slot, number in enumerate(lane.members):
+        config = configs[number]
         sizes = (split.width, *config.hidden_units, split.outputs)
         own, seen = packing.unpadded(kept, statistics, slot, sizes)
         epochs = int(monitor.trained[slot])
@@ -298,7 +271,8 @@ def _train_block(
             weights=own,
             statistics=seen,
         )
-        yield number, run
+        runs.append((number, run))
+    return tuple(runs)
 
 
 def _status(monitor: Monitor, slot: int, planned: int) -> Status:

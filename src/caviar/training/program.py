@@ -1,11 +1,10 @@
-"""Compiled programs: one network's step with the axis `networks` added and spread over the devices."""
+"""Compiled programs: one network's step with the axis `networks` added."""
 
 import functools
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, UInt32
 
 from caviar.network.draws import normals, uniforms
@@ -24,32 +23,31 @@ EPOCHS_PER_CALL = 64
 
 @functools.cache
 def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State, Measures]]:
-    """The program that takes a block some steps further.
+    """The program that takes a lane some steps further.
 
     Returns:
-        A compiled function (state, settings, rates, shares, data, orders, seeds, at, n) -> (state, record): from
-        step `at` on, `n` steps with the learning rates rates[:, :n], the shares of mixup shares[:, :n] (one column
-        where the program mixes nothing) and, on every device, the row numbers orders[device, :n] and the random
-        numbers of seeds[device]; the record has one place per epoch that ended, shape
-        (networks, EPOCHS_PER_CALL, ...).
+        A compiled function (state, settings, rates, shares, data, order, seed, at, n) -> (state, record): from step
+        `at` on, `n` steps with the learning rates rates[:, :n], the shares of mixup shares[:, :n] (one column where
+        the program mixes nothing), the row numbers order[:n] and the random numbers of `seed`; the record has one place
+        per epoch that ended, shape (networks, EPOCHS_PER_CALL, ...).
         `n` and `at` are traced. Any cutting into calls gives the same bits. The state handed in is used up.
     """
 
-    def several_steps(  # noqa: PLR0917  (shard_map passes by position)
+    def several_steps(  # noqa: PLR0917  (a compiled program takes them by position)
         state: State,
         settings: Hyperparameters,
         rates: Float[Array, "networks steps"],
         shares: Float[Array, "networks some_steps"],
         data: Data,
-        orders: Int[Array, "1 steps batch"],
-        seeds: UInt32[Array, " 1"],
+        order: Int[Array, "steps batch"],
+        seed: UInt32[Array, ""],
         at: Int[Array, ""],
         n: Int[Array, ""],
     ) -> tuple[State, Measures]:
         networks = state.loss_sum.shape[0]
         empty = _empty_record(program, networks, data.x.dtype)
         first_epoch = at // steps_per_epoch
-        order, key = orders[0], jax.random.key(seeds[0])
+        key = jax.random.key(seed)
 
         def one_step(i: Int[Array, ""], carry: tuple[State, Measures]) -> tuple[State, Measures]:
             state, record = carry
@@ -75,17 +73,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         state, record = jax.lax.fori_loop(0, n, one_step, (state, empty))
         return state, jax.tree.map(lambda values: values.swapaxes(0, 1), record)
 
-    split, whole = P("networks"), P()
-    return jax.jit(
-        jax.shard_map(
-            several_steps,
-            mesh=devices.mesh(),
-            in_specs=(split, split, split, split, whole, split, split, whole, whole),
-            out_specs=split,
-            check_vma=False,
-        ),
-        donate_argnums=0,
-    )
+    return devices.compiled(several_steps, donate=(0,))
 
 
 def _empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
@@ -131,7 +119,7 @@ def _taken(x: Float[Array, "rows features"], rows: Int[Array, " batch"]) -> Floa
     On CPU they are copied one by one: XLA's gather works out every number's place on its own, which takes three times
     as long.
     """
-    if devices.mesh().devices.flat[0].platform != "cpu":
+    if devices.places()[0].platform != "cpu":
         return x.at[rows].get(mode="clip")
     found = jnp.maximum(rows, 0)
 
@@ -152,7 +140,4 @@ def outputs(architecture: Architecture) -> Callable[..., Float[Array, "networks 
 
         return jax.vmap(one)(weights, statistics, behaviour)
 
-    split = P("networks")
-    return jax.jit(
-        jax.shard_map(each, mesh=devices.mesh(), in_specs=(split, split, split, P()), out_specs=split, check_vma=False)
-    )
+    return devices.compiled(each)

@@ -1,14 +1,10 @@
-"""The rows a block trains on and is measured on, and the order in which they come."""
+"""The rows a lane trains on and is measured on, and the order in which they come."""
 
-import jax
 import numpy as np
-from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from caviar.arrays import Whole
 from caviar.data.split import Split
 from caviar.network.config import Rows
-from caviar.training import devices
 from caviar.training.plan import DEV, FILLER, TRAIN
 from caviar.training.step import Data
 
@@ -90,7 +86,7 @@ def rows_measured(rows: Rows, split: Split) -> int:
 
 
 def device_data(rows: Rows, split: Split) -> Data:
-    """The rows on every device, and those on which the losses are measured cut into chunks."""
+    """The rows of a lane, and those on which the losses are measured cut into chunks."""
     group = groups(rows, split)
     trained = split.n_train if rows == 1.0 else split.rows
     sampled = rows_measured(rows, split)
@@ -105,7 +101,7 @@ def device_data(rows: Rows, split: Split) -> Data:
     short = chunks * chunk - len(measured)
     padded = np.concatenate([measured, np.zeros(short, int)])
     group_measured = np.concatenate([group[measured], np.full(short, FILLER, np.int32)])
-    data = Data._make(
+    return Data._make(
         (
             split.x,
             split.y,
@@ -115,4 +111,3 @@ def device_data(rows: Rows, split: Split) -> Data:
             group_measured.reshape(chunks, chunk),
         )
     )
-    return jax.device_put(data, NamedSharding(devices.mesh(), P()))
