@@ -49,10 +49,10 @@ def uniforms(key: jax.Array, units: int, batch: int, dtype: jnp.dtype) -> Float[
     blocks = -(-batch // 4)
     high = jax.lax.broadcasted_iota(jnp.uint32, (units, blocks), 0)
     low = jax.lax.broadcasted_iota(jnp.uint32, (units, blocks), 1)
-    # Without the barrier XLA computes every word anew for each of the four parts.
-    x, y = jax.lax.optimization_barrier(threefry(jax.random.key_data(key), high, low))
-    quarters = jnp.concatenate([x >> 16, x & 0xFFFF, y >> 16, y & 0xFFFF], axis=1)[:, :batch]
-    return quarters.astype(dtype) * 2.0**-16
+    # XLA keeps a concatenation in memory, so that words are computed once for all parts and uses.
+    words = jnp.concatenate(threefry(jax.random.key_data(key), high, low), axis=1)
+    halves = jnp.concatenate([words >> 16, words & 0xFFFF], axis=1)
+    return halves[:, :batch].astype(dtype) * 2.0**-16
 
 
 def normals(key: jax.Array, units: int, batch: int, dtype: jnp.dtype) -> Float[Array, "units batch"]:
