@@ -6,6 +6,7 @@ from toy_splits import assert_same_bits
 
 import caviar
 from caviar.errors import BadConfig
+from caviar.training import feed
 from caviar.training.outputs import outputs
 from caviar.training.packing import starting_weights
 
@@ -213,3 +214,17 @@ def test_nothing_of_the_user_s_is_changed():
     caviar.train(split, [BASE], weights=[weights])
     for a, b in zip(jax.tree.leaves(before), jax.tree.leaves((split.x, split.y, weights)), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_program_is_compiled_once(monkeypatch):
+    """Several lanes, seeds and calls; the first call has NumPy arrays, later ones what the program gave back."""
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, _seconds, **_: compiled.append(name) if name.endswith("backend_compile_duration") else None
+    )
+    monkeypatch.setattr(feed, "_STEPS_PER_CALL", 3)
+    configs = [BASE.changed(batch_size=29, epochs=4, seed=seed) for seed in range(3)]
+    caviar.train(toy_splits.classes(), configs)
+    assert len(compiled) == 1
+    caviar.train(toy_splits.classes(), configs)
+    assert len(compiled) == 1

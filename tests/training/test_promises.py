@@ -26,9 +26,8 @@ def curves_in_float64(split, config):
     (lane,) = population._lanes([config], split)
     start = starting_weights(config, split.width, split.outputs)
     with jax.enable_x64(True):
-        ((_, run),) = population._train_lane(
-            lane, split, [config], [start], lambda rows, _: device_data(rows, split), None, lambda _: None
-        )
+        rows = jax.device_put(device_data(config.rows, split))
+        ((_, run),) = population._train_lane(lane, split, [config], [start], rows, lambda _: None)
     assert run.weights[0].w.dtype == np.float64
     return run
 

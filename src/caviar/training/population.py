@@ -23,7 +23,7 @@ import numpy as np
 
 from caviar.data.split import Split
 from caviar.errors import BadConfig
-from caviar.network.config import Config, Rows, Sampling
+from caviar.network.config import Config, Sampling
 from caviar.training import devices, packing
 from caviar.training.exact_statistics import exact_statistics
 from caviar.training.feed import Feed
@@ -100,11 +100,17 @@ def train(
             )
     starts = _checked(asked, weights, split)
     lanes = _lanes(asked, split)
-    rows = functools.cache(lambda kind, device: jax.device_put(device_data(kind, split), device))
-    jobs = [
-        functools.partial(_train_lane, lane, split, asked, [starts[number] for number in lane.members], rows)
-        for lane in lanes
-    ]
+    rows = functools.cache(lambda kind, _device: jax.device_put(device_data(kind, split)))
+
+    def do(lane: _Lane, device: devices.Device, tell: Callable[[float], None]) -> tuple[tuple[int, Run], ...]:
+        # Nothing is put on the device by name: NumPy arrays and what a program gives back then share its compilation,
+        # and `device_put` would take ten times as long for so many small arrays.
+        with jax.default_device(device):
+            kind = asked[lane.members[0]].rows
+            data = rows((0, kind[1]) if isinstance(kind, tuple) else kind, device)
+            return _train_lane(lane, split, asked, starts, data, tell)
+
+    jobs = [functools.partial(do, lane) for lane in lanes]
     work = np.array([_cost(lane, asked, split) for lane in lanes])
     shares = np.zeros(len(lanes))
     runs: dict[int, Run] = {}
@@ -208,28 +214,26 @@ def _checked(configs: list[Config], weights: Sequence[Weights | None] | None, sp
     return starts
 
 
-def _train_lane(  # noqa: PLR0917  (what is the same for all lanes comes first)
+def _train_lane(  # noqa: PLR0917  (as in `train`)
     lane: _Lane,
     split: Split,
     configs: list[Config],
     starts: list[Weights],
-    rows: Callable[[Rows, devices.Device], Data],
-    device: devices.Device,
+    data: Data,
     tell: Callable[[float], None],
 ) -> tuple[tuple[int, Run], ...]:
     """Drive one lane from its first epoch until its last network is done; its runs with their places in the list."""
     program, architecture = lane.program, lane.program.architecture
-    networks = [configs[lane.members[slot % len(lane.members)]] for slot in range(lane.size)]
+    slots = [lane.members[slot % len(lane.members)] for slot in range(lane.size)]
+    networks = [configs[number] for number in slots]
     feed = Feed(program, split, lane.seed, networks, EPOCHS_PER_CALL)
     per_epoch, most = feed.steps_per_epoch, feed.most
     total = max(last_epoch(config, split) for config in networks) * per_epoch
 
     settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
-    weights = packing.padded([starts[slot % len(starts)] for slot in range(lane.size)], architecture, split.x.dtype)
+    weights = packing.padded([starts[number] for number in slots], architecture, split.x.dtype)
     state = packing.first_state(weights, settings, architecture, averaged=program.averaged)
     seed = np.uint32(lane.seed)
-    kind = networks[0].rows
-    data = rows((0, kind[1]) if isinstance(kind, tuple) else kind, device)
     advance_lane = advance(program, per_epoch)
 
     recorded: list[Measures] = []
@@ -239,10 +243,9 @@ def _train_lane(  # noqa: PLR0917  (what is the same for all lanes comes first)
         now = min(now, most, total - at, (epoch + EPOCHS_PER_CALL) * per_epoch - at)
         steps = feed.steps(at, now)
         began = time.perf_counter()
-        with jax.default_device(device):  # `device_put` would take ten times as long for so many small arrays
-            state, record = advance_lane(
-                state, settings, steps.rates, steps.shares, data, steps.rows, seed, np.int32(at), np.int32(now)
-            )
+        state, record = advance_lane(
+            state, settings, steps.rates, steps.shares, data, steps.rows, seed, np.int32(at), np.int32(now)
+        )
         at += now
         closed = at // per_epoch - epoch
         recorded.append(jax.tree.map(lambda values, n=closed: np.asarray(values)[:, :n], record))
