@@ -22,7 +22,7 @@ TRIALS, _FEWEST_TRIALS, _TRIALS_COST = 30, 24, 2.0
 """Configs of a search without a budget of one's own: all where the one around which it searches costs up to twice the
 start, fewer where it costs more."""
 
-_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.85, 0.97
+_REMEDIES_UNTIL, _SEARCH_UNTIL, _CHOICE_UNTIL = 0.45, 0.8, 0.92
 """Shares of the seconds given, by which remedies, search and last comparison should be done."""
 
 _UNLIMITED = 1_000_000
