@@ -104,20 +104,20 @@ def test_a_generation_is_a_third_of_the_trials_or_a_quarter_of_the_time():
     assert Budget().generation_size(START, START, Timed(1.0)) == 10
     assert Budget(trials=9).generation_size(START, START, Timed(1.0)) == 8
     # configs of a search take three times as long: 10 s are 20 of 0.5 s
-    assert with_seconds_left(40, until=0.85).generation_size(START, START, Timed(0.5 / 3)) in (19, 20)
-    assert with_seconds_left(1, until=0.85).generation_size(START, START, Timed(1.0)) == 8
-    assert with_seconds_left(40, until=0.85).generation_size(START, START, Timed(1e-6)) == 64
+    assert with_seconds_left(40, until=0.8).generation_size(START, START, Timed(0.5 / 3)) in (19, 20)
+    assert with_seconds_left(1, until=0.8).generation_size(START, START, Timed(1.0)) == 8
+    assert with_seconds_left(40, until=0.8).generation_size(START, START, Timed(1e-6)) == 64
     assert Budget(1000, 40).generation_size(START, START, Timed(1e-6)) == 10
 
 
 def test_the_search_ends_when_most_of_a_generation_would_not_fit():
-    budget = with_seconds_left(10, until=0.85)
+    budget = with_seconds_left(10, until=0.8)
     assert budget.search_ends(13)
     assert not budget.search_ends(12)
 
 
 def test_a_finalist_needs_time_before_the_proof():
-    budget = with_seconds_left(10, until=0.97)
+    budget = with_seconds_left(10, until=0.92)
     assert budget.allows_finalist(SPLIT, [START.config], Timed(9))
     assert not budget.allows_finalist(SPLIT, [START.config], Timed(10))
 
