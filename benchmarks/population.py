@@ -1,7 +1,7 @@
 """Networks per second: caviar's population beside PyTorch and scikit-learn, one network at a time.
 
     python -m pip install torch==2.13.0        # a CPU build suffices; PyTorch is no dependency of caviar
-    python benchmarks/population.py [--widths 32 64 128] [--networks 64] [--json population.json]
+    python benchmarks/population.py [--widths 32 64 128] [--networks 64] [--batch-norm] [--json population.json]
 
 The job: networks that all differ (two hidden layers of more than W/2 to W units, activation, optimiser, learning rate,
 schedule, dropout, L2), 64 inputs, 10 classes, 8,000 training rows, mini-batches of 64; after every epoch loss and error
@@ -10,9 +10,9 @@ is the second call: programs are compiled, processes are running, data are loade
 
 PyTorch runs in two arrangements, one process with a thread per core and a process per core with one thread, as its
 users write it but on tensors in memory; and in the second once more with the fused form of its optimisers.
-scikit-learn's MLPClassifier has neither dropout nor RMSprop nor SiLU: it trains without, by Adam and with ReLU, which
-is less work. Contestants take turns, `--repeats` times; the table gives the median of the ratios, and the least and the
-greatest.
+scikit-learn's MLPClassifier has neither dropout nor RMSprop nor SiLU nor batch norm: it trains without, by Adam and
+with ReLU, which is less work. Contestants take turns, `--repeats` times; the table gives the median of the ratios, and
+the least and the greatest.
 
 The last line is the share of the machine's large matrix-product rate that caviar reaches with networks of full width:
 multiplications and additions of the networks themselves, training and measuring, over those of one 4096 x 4096 product.
@@ -58,7 +58,7 @@ def the_rows() -> tuple[np.ndarray, np.ndarray]:
     return x.astype(np.float32), (blob % CLASSES).astype(np.int64)
 
 
-def the_networks(width: int, networks: int, epochs: int) -> list[dict[str, Any]]:
+def the_networks(width: int, networks: int, epochs: int, *, batch_norm: bool = False) -> list[dict[str, Any]]:
     """Settings of each network, as `caviar.Config` names them."""
     stream = np.random.default_rng(width)
     made = []
@@ -74,6 +74,7 @@ def the_networks(width: int, networks: int, epochs: int) -> list[dict[str, Any]]
                 "schedule": ("constant", "cosine")[number % 2],
                 "dropout": float(stream.uniform(0.05, 0.5)),
                 "l2": float(10 ** stream.uniform(-1, 1)),
+                "batch_norm": batch_norm,
                 "epochs": epochs,
             }
         )
@@ -101,22 +102,32 @@ def caviar_seconds(settings: list[dict[str, Any]]) -> Callable[[], float]:
     return seconds
 
 
-def train_pytorch(one: dict[str, Any], x: Any, y: Any, *, fused: bool) -> float:
-    """One network in PyTorch: the loop that its users write, without a DataLoader, which would be slower."""
-    import torch
+def pytorch_network(one: dict[str, Any]) -> Any:
+    """One network in PyTorch, before its first step."""
     from torch import nn
 
     activation = {"relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU, "leaky_relu": nn.LeakyReLU}[one["activation"]]
     layers: list[nn.Module] = []
     inputs = FEATURES
     for units in one["hidden_units"]:
-        layers += [nn.Linear(inputs, units), activation(), nn.Dropout(one["dropout"])]
+        norm = [nn.BatchNorm1d(units, eps=1e-8, momentum=0.01)] if one["batch_norm"] else []
+        layers += [nn.Linear(inputs, units, bias=not norm), *norm, activation(), nn.Dropout(one["dropout"])]
         inputs = units
     network = nn.Sequential(*layers, nn.Linear(inputs, CLASSES))
-    for layer in network:
-        if isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight)
-            nn.init.zeros_(layer.bias)
+    for name, parameter in network.named_parameters():
+        if parameter.ndim > 1:
+            nn.init.kaiming_normal_(parameter)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
+    return network
+
+
+def train_pytorch(one: dict[str, Any], x: Any, y: Any, *, fused: bool) -> float:
+    """One network in PyTorch: the loop that its users write, without a DataLoader, which would be slower."""
+    import torch
+    from torch import nn
+
+    network = pytorch_network(one)
     weights = [p for p in network.parameters() if p.ndim > 1]
     biases = [p for p in network.parameters() if p.ndim == 1]
     groups = [{"params": weights, "weight_decay": one["l2"] / ROWS}, {"params": biases}]
@@ -258,9 +269,9 @@ def own_operations(settings: list[dict[str, Any]]) -> float:
     return total
 
 
-def measure(width: int, networks: int, epochs: int, repeats: int, others: dict[str, Contestant]) -> dict[str, Any]:
+def measure(settings: list[dict[str, Any]], width: int, repeats: int, others: dict[str, Contestant]) -> dict[str, Any]:
     """All contestants in turn at one width."""
-    settings = the_networks(width, networks, epochs)
+    networks, epochs = len(settings), settings[0]["epochs"]
     full = [one | {"hidden_units": [width, width]} for one in settings]
     mine, mine_full = caviar_seconds(settings), caviar_seconds(full)
     seconds: dict[str, list[float]] = {"caviar": [], **{name: [] for name in others}}
@@ -298,6 +309,7 @@ def main() -> int:
     parser.add_argument("--networks", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--batch-norm", action="store_true", help="batch norm in every hidden layer")
     parser.add_argument("--json", default=None, help="file for the figures; printed when left out")
     arguments = parser.parse_args()
     try:
@@ -313,7 +325,8 @@ def main() -> int:
     columns = {"times_pytorch": "x PyTorch", "times_pytorch_fused": "x fused", "times_scikit_learn": "x scikit-learn"}
     print(f"{CORES} cores: networks per second, and how many times those of the others (median, least to greatest)")
     for width in arguments.widths:
-        result = measure(width, arguments.networks, arguments.epochs, arguments.repeats, others)
+        settings = the_networks(width, arguments.networks, arguments.epochs, batch_norm=arguments.batch_norm)
+        result = measure(settings, width, arguments.repeats, others)
         results.append(result)
         print(f"width {width}")
         for name, speed in result["networks_per_second"].items():

@@ -228,3 +228,30 @@ def test_a_program_is_compiled_once(monkeypatch):
     assert len(compiled) == 1
     caviar.train(toy_splits.classes(), configs)
     assert len(compiled) == 1
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_callbacks_see_every_epoch_as_it_ends(kind, monkeypatch):
+    """Put together, what was told is the history: each epoch once, in order, none after a network has stopped."""
+    monkeypatch.setattr(feed, "_STEPS_PER_CALL", 7)
+    split, told = getattr(toy_splits, kind)(), []
+    wild = {"optimizer": "sgd", "activation": "gelu", "learning_rate": 1e30}
+    configs = [
+        BASE.changed(epochs=9),
+        BASE.changed(epochs=4, seed=1),
+        BASE.changed(epochs=30, early_stopping=1, learning_rate=0.5),
+        BASE.changed(**wild),
+        BASE.changed(epochs=5, record="layers", l2=1.0),
+    ]
+    runs = caviar.train(split, configs, callbacks=[told.append])
+    assert {run.status for run in runs} == {"finished", "stopped", "diverged"}
+    seen = {}
+    for epochs in (each for progress in told for each in progress.epochs):
+        parts = seen.setdefault(epochs.number, [])
+        assert epochs.first == sum(len(part["train_loss"]) for part in parts)
+        parts.append(epochs.history)
+    assert len(seen[0]) > 2
+    for number, run in enumerate(runs):
+        assert set(seen[number][0]) == set(run.history) - {"learning_rate"}
+        for name in seen[number][0]:
+            np.testing.assert_array_equal(np.concatenate([part[name] for part in seen[number]]), run.history[name])

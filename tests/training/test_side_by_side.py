@@ -13,7 +13,7 @@ def job(result, log=None, parts=3):
         if log is not None:
             log.append((result, place))
         for part in range(1, parts):
-            tell(part / parts)
+            tell(part / parts, part)
         return result
 
     return do
@@ -61,7 +61,7 @@ def test_what_a_job_raises_comes_out_and_ends_the_others():
         while True:
             time.sleep(0.001)
             others.append(place)
-            tell(0.1)
+            tell(0.1, None)
 
     def fails(place, tell):  # noqa: ARG001  (as all jobs)
         raise ValueError("broken")
@@ -81,7 +81,7 @@ def test_whoever_stops_waiting_ends_the_jobs():
         begun.append(place)
         while True:
             time.sleep(0.001)
-            tell(0.5)
+            tell(0.5, None)
 
     told = side_by_side([slow, slow, slow], "ab")
     next(told)

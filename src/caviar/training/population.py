@@ -21,6 +21,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.errors import BadConfig
 from caviar.network.config import Config, Sampling
@@ -39,27 +40,40 @@ from caviar.training.plan import (
 from caviar.training.program import EPOCHS_PER_CALL, advance
 from caviar.training.record import Run, Status
 from caviar.training.rows import device_data
-from caviar.training.side_by_side import side_by_side
+from caviar.training.side_by_side import Tell, side_by_side
 from caviar.training.step import Data, Measures, Monitor
 
 _SECONDS_PER_CALL = 0.5
 
 
+class Epochs(NamedTuple):
+    """Epochs of one network, as soon as they are known."""
+
+    number: int
+    """The network's place in the list."""
+    first: int
+    """The epoch of the first value; the first of all is 0."""
+    history: dict[str, Numbers]
+    """The next values of the curves of `Run.history` that are measured, one per epoch."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What a callback of `train` is told, about twice a second.
+    """What a callback of `train` is told, about twice a second for every core.
 
     Attributes:
         networks_done: networks that are finished, stopped or diverged.
         networks: networks in the list.
         share: of the work, in [0, 1]; networks that stop early make it jump.
         finished: (place in the list, run) of the networks that were finished since the last call.
+        epochs: the epochs that ended since the last call; those of one network come in their order, each once.
     """
 
     networks_done: int
     networks: int
     share: float
     finished: tuple[tuple[int, Run], ...]
+    epochs: tuple[Epochs, ...] = ()
 
 
 Callback = Callable[[Progress], None]
@@ -102,7 +116,7 @@ def train(
     lanes = _lanes(asked, split)
     rows = functools.cache(lambda kind, _device: jax.device_put(device_data(kind, split)))
 
-    def do(lane: _Lane, device: devices.Device, tell: Callable[[float], None]) -> tuple[tuple[int, Run], ...]:
+    def do(lane: _Lane, device: devices.Device, tell: Tell) -> tuple[tuple[int, Run], ...]:
         # Nothing is put on the device by name: NumPy arrays and what a program gives back then share its compilation,
         # and `device_put` would take ten times as long for so many small arrays.
         with jax.default_device(device):
@@ -120,7 +134,8 @@ def train(
             shares[news.job] = news.share
             finished = news.result or ()
             runs.update(finished)
-            progress = Progress(len(runs), len(asked), float(shares @ work / work.sum()), finished)
+            share = float(shares @ work / work.sum())
+            progress = Progress(len(runs), len(asked), share, finished, news.part or ())
             for callback in callbacks:
                 callback(progress)
     return [runs[number] for number in range(len(asked))]
@@ -220,7 +235,7 @@ def _train_lane(  # noqa: PLR0917  (as in `train`)
     configs: list[Config],
     starts: list[Weights],
     data: Data,
-    tell: Callable[[float], None],
+    tell: Tell,
 ) -> tuple[tuple[int, Run], ...]:
     """Drive one lane from its first epoch until its last network is done; its runs with their places in the list."""
     program, architecture = lane.program, lane.program.architecture
@@ -249,8 +264,14 @@ def _train_lane(  # noqa: PLR0917  (as in `train`)
         at += now
         closed = at // per_epoch - epoch
         recorded.append(jax.tree.map(lambda values, n=closed: np.asarray(values)[:, :n], record))
-        tell(at / total)
-        if not np.asarray(state.monitor.active).any():
+        monitor = jax.tree.map(np.asarray, state.monitor)
+        ended = (
+            Epochs(number, epoch, _curves(recorded[-1], slot, int(monitor.trained[slot]) - epoch, split))
+            for slot, number in enumerate(lane.members)
+            if monitor.trained[slot] > epoch
+        )
+        tell(at / total, tuple(ended))
+        if not monitor.active.any():
             break
         speed = _SECONDS_PER_CALL / max(1e-4, time.perf_counter() - began)
         now = max(1, round(now * min(4.0, speed)))

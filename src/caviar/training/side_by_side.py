@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -18,12 +18,17 @@ class News(NamedTuple, Generic[R]):
     job: int
     share: float
     """Of its work, in [0, 1]."""
+    part: Any
+    """What it has found out since it last told something."""
     result: R | None
     """Once it is done."""
 
 
-Job = Callable[[P, Callable[[float], None]], R]
-"""Takes its place and a function that it calls now and then with the share of its work that is done."""
+Tell = Callable[[float, Any], None]
+"""Called by a job now and then: with the share of its work that is done, and what it has found out."""
+
+Job = Callable[[P, Tell], R]
+"""Takes its place and a `Tell`."""
 
 
 class _Stopped(Exception):
@@ -54,12 +59,12 @@ def side_by_side(jobs: Sequence[Job[P, R]], places: Sequence[P]) -> Generator[Ne
         try:
             while (number := next_job()) is not None:
 
-                def tell(share: float, number: int = number) -> None:
+                def tell(share: float, part: Any, number: int = number) -> None:
                     if stop.is_set():
                         raise _Stopped
-                    told.put(News(number, share, None))
+                    told.put(News(number, share, part, None))
 
-                told.put(News(number, 1.0, jobs[number](place, tell)))
+                told.put(News(number, 1.0, None, jobs[number](place, tell)))
         except _Stopped:
             pass
         except BaseException as error:  # raised again by who waits
