@@ -16,6 +16,12 @@ the least and the greatest.
 
 The last line is the share of the machine's large matrix-product rate that caviar reaches with networks of full width:
 multiplications and additions of the networks themselves, training and measuring, over those of one 4096 x 4096 product.
+
+A profile of one step of a lane of two networks at width 128 (about 290 us on one core): products 175, of which the
+second layer's forward product takes 54 where its two backward ones of the same size take 34 each: on this processor a
+product after 100 us of light work runs at half speed for its first 50 us, whatever the width of the vectors in between.
+The optimiser takes 45, random numbers 24, W transposed for the backward pass 18, activations and dropout 15, the rest
+is many small operations. Four threads in XLA's pool instead of two cost 60 %.
 """
 
 import argparse

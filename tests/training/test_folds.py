@@ -105,7 +105,7 @@ def test_mini_batches_of_one_row_with_folds(extra):
 
 
 def test_two_dealings_of_the_rows_in_one_call():
-    """Networks of 3 and of 4 folds share a program and not a block."""
+    """Networks of 3 and of 4 folds share a program and not a lane."""
     split = toy_splits.classes()
     configs = [BASE.changed(rows=rows) for rows in ((0, 3), (0, 4), (1, 3), "train+dev")]
     for config, run in zip(configs, caviar.train(split, configs), strict=True):

@@ -63,7 +63,7 @@ def test_weight_decay_is_decoupled():
         np.testing.assert_array_equal(got.scale, old.scale)
 
 
-def test_networks_of_a_block_in_numpy():
+def test_networks_of_a_lane_in_numpy():
     """NumPy arrays with the axis `networks`, as before the first step."""
     many = tuple(Layer(RNG.normal(size=(3, *s)), np.zeros((3, s[0])), None) for s in SHAPES)  # pyright: ignore
     l1, l2 = np.array([0.0, 1.0, 2.0]), np.array([3.0, 0.0, 1.0])

@@ -120,7 +120,7 @@ def test_penalties_are_divided_by_the_rows_that_are_used():
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_into_a_block_and_out_again(batch_norm):
+def test_into_a_lane_and_out_again(batch_norm):
     """Weights of different widths come back as they went in, at their own shapes."""
     split = toy_splits.classes()
     configs = [caviar.Config(hidden_units=u, batch_norm=batch_norm, seed=s) for s, u in enumerate([(9, 16), (16, 11)])]

@@ -1,4 +1,4 @@
-"""Networks of different widths into the arrays of one block, and out again.
+"""Networks of different widths into the arrays of one lane, and out again.
 
 A layer compiled for 64 units holds a network of 17 in its first 17 rows and columns; the rest is zero and stays
 zero, because padded units are switched off behind the activation.
@@ -94,7 +94,7 @@ def padded_statistics(
 def first_state(
     weights: Weights, settings: Hyperparameters, architecture: Architecture, *, averaged: bool = False
 ) -> State:
-    """A block before its first step: nothing averaged, nothing kept but the starting weights."""
+    """A lane before its first step: nothing averaged, nothing kept but the starting weights."""
     networks, dtype = weights[0].w.shape[0], weights[0].w.dtype
     zeros = jax.tree.map(np.zeros_like, weights)
     widths = architecture.units if architecture.batch_norm else ()
@@ -129,7 +129,7 @@ def first_state(
 def unpadded(
     weights: Weights, statistics: tuple[Statistics, ...], slot: int, sizes: Sequence[int]
 ) -> tuple[Weights, tuple[Statistics, ...]]:
-    """One network out of a block, at its true widths: features, units of every hidden layer, outputs."""
+    """One network out of a lane, at its true widths: features, units of every hidden layer, outputs."""
     own = []
     for layer, inputs, units in zip(weights, sizes, sizes[1:], strict=False):
         scale = None if layer.scale is None else layer.scale[slot, :units].copy()

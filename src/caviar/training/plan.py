@@ -36,7 +36,7 @@ _ROWS_SHOWN, _EPOCHS_LEAST, _EPOCHS_MOST = 640_000, 5, 60
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What is compiled for a block of networks."""
+    """What is compiled for lanes of networks."""
 
     architecture: Architecture
     task: Task
