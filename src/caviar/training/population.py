@@ -87,9 +87,9 @@ def train(
 ) -> list[Run]:
     """Train a list of networks, those that can share a compiled program side by side.
 
-    A network has the same bits alone, among hundreds, in any order, on one core or many, and when the call is repeated on
-    the same kind of processor. One that diverges is marked so and changes nothing for the others. Memory holds one lane
-    per core beside starting weights and results, so the list may be as long as those fit.
+    A network has the same bits alone, among hundreds, in any order, on one core or many, and when the call is repeated
+    on the same kind of processor. One that diverges is marked so and changes nothing for the others. Memory holds one
+    lane per core beside starting weights and results, so the list may be as long as those fit.
 
     Args:
         split: train and dev rows.
