@@ -27,7 +27,6 @@ is many small operations. Four threads in XLA's pool instead of two cost 60 %.
 import argparse
 import contextlib
 import functools
-import json
 import math
 import multiprocessing
 import os
@@ -36,10 +35,11 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from report import hand_over
 
 ROWS, DEV, MEASURED, FEATURES, CLASSES, BATCH = 8_000, 1_000, 2_000, 64, 10, 64
 ACTIVATIONS = ("relu", "tanh", "silu", "leaky_relu")
@@ -346,10 +346,7 @@ def main() -> int:
         contestant.close()
     versions = {"python": platform.python_version(), "jax": jax.__version__, "torch": torch.__version__}
     report = {"results": results, "versions": versions | {"scikit-learn": sklearn.__version__}, "cores": CORES}
-    if arguments.json is None:
-        print(json.dumps(report))
-    else:
-        Path(arguments.json).write_text(json.dumps(report, indent=1), encoding="utf-8")
+    hand_over(report, arguments.json)
     return 0
 
 

@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from report import hand_over
+
 FEATURES, CLASSES = 16, 4
 PROGRAMS: dict[str, dict[str, Any]] = {
     "linear": {"hidden_units": []},
@@ -170,10 +172,7 @@ def main() -> int:
     report["python"] = platform.python_version()
     if arguments.plot:
         draw(report, arguments.plot)
-    if arguments.json is None:
-        print(json.dumps(report))
-    else:
-        Path(arguments.json).write_text(json.dumps(report, indent=1), encoding="utf-8")
+    hand_over(report, arguments.json)
     return 0
 
 

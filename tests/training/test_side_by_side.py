@@ -29,6 +29,10 @@ def test_every_job_is_done_once_and_tells():
         assert [news.share for news in told if news.job == number] == pytest.approx([1 / 3, 2 / 3, 1])
 
 
+def test_a_job_may_have_nothing_to_say():
+    assert [news.done for news in side_by_side([job(None, parts=1)] * 3, "ab")] == [True] * 3
+
+
 def test_no_jobs_and_one_place():
     assert list(side_by_side([], "a")) == []
     log = []

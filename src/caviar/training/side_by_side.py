@@ -20,7 +20,8 @@ class News(NamedTuple, Generic[R]):
     """Of its work, in [0, 1]."""
     part: Any
     """What it has found out since it last told something."""
-    result: R | None
+    done: bool = False
+    result: R | None = None
     """Once it is done."""
 
 
@@ -62,18 +63,20 @@ def side_by_side(jobs: Sequence[Job[P, R]], places: Sequence[P]) -> Generator[Ne
                 def tell(share: float, part: Any, number: int = number) -> None:
                     if stop.is_set():
                         raise _Stopped
-                    told.put(News(number, share, part, None))
+                    told.put(News(number, share, part))
 
-                told.put(News(number, 1.0, None, jobs[number](place, tell)))
+                told.put(News(number, 1.0, None, done=True, result=jobs[number](place, tell)))
         except _Stopped:
             pass
         except BaseException as error:  # raised again by who waits
             told.put(error)
 
     threads = [threading.Thread(target=work, args=(place,), name="caviar lane") for place in places[: len(jobs)]]
-    for thread in threads:
-        thread.start()
+    started: list[threading.Thread] = []
     try:
+        for thread in threads:
+            thread.start()
+            started.append(thread)
         done = 0
         while done < len(jobs):
             try:
@@ -82,9 +85,9 @@ def side_by_side(jobs: Sequence[Job[P, R]], places: Sequence[P]) -> Generator[Ne
                 continue
             if isinstance(news, BaseException):
                 raise news
-            done += news.result is not None
+            done += news.done
             yield news
     finally:
         stop.set()
-        for thread in threads:
+        for thread in started:
             thread.join()
