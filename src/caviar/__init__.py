@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from caviar.remedies.remedy import Remedy as Remedy
     from caviar.remedies.rules import prescribe as prescribe
     from caviar.training.averages import ewa as ewa
+    from caviar.training.population import Rung as Rung
     from caviar.training.population import train as train
     from caviar.training.record import Run as Run
     from caviar.training.saved import Model as Model
@@ -53,6 +54,7 @@ __all__ = [
     "OneMinusLogUniform",
     "Remedy",
     "Run",
+    "Rung",
     "Space",
     "Split",
     "Study",
@@ -84,6 +86,7 @@ _HOME = {
     "OneMinusLogUniform": "caviar.tuning.space",
     "Remedy": "caviar.remedies.remedy",
     "Run": "caviar.training.record",
+    "Rung": "caviar.training.population",
     "Space": "caviar.tuning.space",
     "Split": "caviar.data.split",
     "Study": "caviar.tuning.search",

@@ -35,10 +35,10 @@ from caviar.reporting.report import write_curves, write_report
 from caviar.reporting.run_folder import RunFolder, next_folder, read_summary
 from caviar.reporting.story import Story, held_out_error, summary
 from caviar.reporting.terminal import Listener, Silent
-from caviar.training.checkpoint import ScoreFiles
 from caviar.training.metrics import MetricName, metric_for, task_of
 from caviar.training.plan import program_for, relative_cost, written_out
 from caviar.training.saved import Model, load, save
+from caviar.training.score_files import ScoreFiles
 from caviar.training.scores import Score, constant_score, error_in_unit, row_plan
 from caviar.training.workbench import Workbench
 from caviar.tuning.baselines import Baseline, train_baselines

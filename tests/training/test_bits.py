@@ -19,8 +19,8 @@ import caviar
 from caviar.network.activations import ACTIVATIONS
 from caviar.network.config import INITIALIZERS, OPTIMIZERS, SCHEDULES
 from caviar.training import feed
+from caviar.training.lanes import workload
 from caviar.training.plan import program_for
-from caviar.training.population import workload
 from caviar.training.program import EPOCHS_PER_CALL
 
 

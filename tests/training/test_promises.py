@@ -15,7 +15,7 @@ import caviar
 from caviar.network.activations import ACTIVATIONS
 from caviar.network.config import OPTIMIZERS
 from caviar.network.draws import uniforms
-from caviar.training import plan, population
+from caviar.training import drive, lanes, plan
 from caviar.training.packing import starting_weights
 from caviar.training.rows import Order, device_data
 
@@ -24,13 +24,12 @@ SMALL = caviar.Config(hidden_units=(8, 8), batch_size=32, epochs=2, learning_rat
 
 def curves_in_float64(split, config):
     """The history of one network trained in float64; in this thread, because the setting is this thread's."""
-    (lane,) = population._lanes([config], split)
-    start = starting_weights(config, split.width, split.outputs)
+    (lane,) = lanes.lanes([config], split)
     with jax.enable_x64(True):
         rows = jax.device_put(device_data(config.rows, split))
-        ((_, run),) = population._train_lane(lane, split, [config], [start], rows, lambda _share, _ended: None)
-    assert run.weights[0].w.dtype == np.float64
-    return run
+        (arrival,) = drive.drive(lane, split, [config], rows, lambda _share, _ended: None, starts={})
+    assert arrival.run.weights[0].w.dtype == np.float64
+    return arrival.run
 
 
 @pytest.mark.parametrize("norm", [{}, {"batch_norm": True}, {"layer_norm": True}], ids=str)

@@ -9,9 +9,9 @@ from toy_splits import assert_same_bits
 
 import caviar
 from caviar.training import scores as module
-from caviar.training.checkpoint import ScoreFiles
 from caviar.training.metrics import calibrated, row_errors, row_losses
 from caviar.training.outputs import outputs
+from caviar.training.score_files import ScoreFiles
 from caviar.training.scores import constant_outputs, constant_score, judge, networks_for, row_plan
 from caviar.training.workbench import Workbench
 

@@ -42,6 +42,16 @@ class Architecture:
         """Multiplications of one forward pass for one row, padding included: the cost of a network."""
         return sum(inputs * units for inputs, units in itertools.pairwise(self.sizes))
 
+    @property
+    def weights(self) -> int:
+        """Parameters, padding included."""
+        return sum((inputs + 1) * units for inputs, units in itertools.pairwise(self.sizes))
+
+    @property
+    def activations(self) -> int:
+        """Numbers that a forward pass holds for one row."""
+        return sum(self.sizes)
+
 
 class Behaviour(NamedTuple):
     """What may differ between the forward passes of one program; shapes of one network."""

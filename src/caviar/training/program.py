@@ -45,7 +45,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         n: Int[Array, ""],
     ) -> tuple[State, Measures]:
         networks = state.loss_sum.shape[0]
-        empty = _empty_record(program, networks, data.x.dtype)
+        empty = empty_record(program, networks, data.x.dtype)
         first_epoch = at // steps_per_epoch
         key = jax.random.key(seed)
 
@@ -76,7 +76,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
     return devices.compiled(several_steps, donate=(0,))
 
 
-def _empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
+def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
     """A record without values, with one place per epoch and network."""
     layers = len(program.architecture.units)
 

@@ -7,7 +7,7 @@ from caviar.arrays import Numbers
 from caviar.network.config import Config
 from caviar.network.layers import Layer, Statistics
 
-Status = Literal["finished", "stopped", "diverged"]
+Status = Literal["finished", "stopped", "pruned", "diverged"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -16,7 +16,8 @@ class Run:
 
     Attributes:
         config: as it was asked for.
-        status: `finished` all its epochs | `stopped` early | `diverged`: a loss was no longer finite.
+        status: `finished` all its epochs | `stopped` early | `pruned` at a rung | `diverged`: a loss was no longer
+            finite.
         history: one value per epoch, float64, by name: `train_loss`, `train_error`, `dev_loss`, `dev_error` in
             test mode with the epoch's final weights (train on up to 10,000 rows; no dropout, no penalty; dev is
             the held-out fold where the config names one, NaN without dev rows), `objective` the mean of J over the

@@ -10,7 +10,8 @@ from caviar.training.step import Data
 
 _MEASURED_LEAST, _MEASURED_MOST = 2_000, 10_000
 
-_CHUNK = 256
+MEASURED_AT_ONCE = 256
+"""Rows of one forward pass where losses are measured."""
 
 
 class Order:
@@ -96,7 +97,7 @@ def device_data(rows: Rows, split: Split) -> Data:
         stream = np.random.Generator(np.random.Philox(key=split.seed, counter=[0, 2, 0, 0]))
         sample = np.sort(stream.choice(trained, sampled, replace=False))
         measured = np.concatenate([sample, np.arange(trained, split.rows)])
-    chunk = min(_CHUNK, len(measured))
+    chunk = min(MEASURED_AT_ONCE, len(measured))
     chunks = -(-len(measured) // chunk)
     short = chunks * chunk - len(measured)
     padded = np.concatenate([measured, np.zeros(short, int)])

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.training import devices
+from caviar.training.lanes import workload
 from caviar.training.metrics import MetricName
 from caviar.training.plan import program_for
-from caviar.training.population import Progress, train, workload
+from caviar.training.population import Progress, train
 from caviar.training.record import Run
 from caviar.training.scores import Memory, RowPlan, Score, judge, networks_for, row_plan
 

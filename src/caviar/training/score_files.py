@@ -7,7 +7,6 @@ found again in any order. One file per call of `keep`, whole or not there.
 import hashlib
 import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,8 @@ from safetensors.numpy import save_file
 from caviar.data.split import Split
 from caviar.files import write_atomically
 from caviar.network.config import Config
+from caviar.training.checkpoints import WRITTEN_BY
 from caviar.training.scores import RowPlan, Score
-
-_WRITTEN_BY = " ".join(f"{name} {version(name)}" for name in ("caviar", "jax", "jaxlib", "numpy"))
-"""Other versions may train other bits: their scores are not taken."""
 
 
 class ScoreFiles:
@@ -64,7 +61,7 @@ class ScoreFiles:
 
 
 def _key(split: Split, config: Config, on: RowPlan) -> str:
-    text = f"{split.fingerprint} {on} {_WRITTEN_BY} " + json.dumps(config.to_json(), sort_keys=True)
+    text = f"{split.fingerprint} {on} {WRITTEN_BY} " + json.dumps(config.to_json(), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

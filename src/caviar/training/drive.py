@@ -1,0 +1,230 @@
+"""Drives one lane: from where its networks stand to their last epoch, or to a rung.
+
+The compiled program runs n steps with n traced; the host calls it again and again, tells in between what has ended, and
+keeps the lane on disk where it is asked to. Any cutting into calls gives the same bits, so a lane may stop anywhere and
+go on, with the same networks or, at a rung, with those that are left of several lanes.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from caviar.arrays import Numbers
+from caviar.data.split import Split
+from caviar.network.config import Config
+from caviar.training import packing
+from caviar.training.checkpoints import Checkpoints, Journey
+from caviar.training.exact_statistics import exact_statistics
+from caviar.training.feed import Feed
+from caviar.training.lanes import Lane
+from caviar.training.packing import Weights
+from caviar.training.plan import Hyperparameters, hyperparameters, last_epoch, prior_bias
+from caviar.training.program import EPOCHS_PER_CALL, advance, empty_record
+from caviar.training.record import Run, Status
+from caviar.training.side_by_side import Tell
+from caviar.training.step import Data, Measures, Monitor, State
+
+_SECONDS_PER_CALL = 0.5
+
+
+class Epochs(NamedTuple):
+    """Epochs of one network, as soon as they are known."""
+
+    number: int
+    """The network's place in the list."""
+    first: int
+    """The epoch of the first value; the first of all is 0."""
+    history: dict[str, Numbers]
+    """The next values of the curves of `Run.history` that are measured, one per epoch."""
+
+
+class Standing(NamedTuple):
+    """One network where its lane has left it, to go on in another."""
+
+    epoch: int
+    """Epochs that it has trained."""
+    state: State
+    """Arrays of this network, padded as its program wants them."""
+    history: Measures
+    """One value per epoch."""
+
+
+class Arrival(NamedTuple):
+    """One network at the end of its lane."""
+
+    number: int
+    """Its place in the list."""
+    run: Run
+    """As it is; `pruned` where it could go on."""
+    standing: Standing | None
+    """Where it could go on."""
+
+
+def drive(
+    lane: Lane,
+    split: Split,
+    configs: Sequence[Config],
+    data: Data,
+    tell: Tell,
+    *,
+    starts: Mapping[int, Weights | Standing],
+    until: int | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> tuple[Arrival, ...]:
+    """Train one lane until its last network is done.
+
+    Args:
+        lane: whose networks either all begin or all stand at one epoch.
+        split: train and dev rows.
+        configs: the whole list.
+        data: the rows as the program reads them.
+        tell: told the share done and the `Epochs` that have ended.
+        starts: by their place in the list, weights that were given and networks that have been trained in part; the
+            others start from their initialiser.
+        until: the epoch of a rung, at which all stop; None: to the end.
+        checkpoints: where the lane is kept between calls, and from where it goes on.
+    """
+    slots = [lane.members[slot % len(lane.members)] for slot in range(lane.size)]
+    networks = [configs[number] for number in slots]
+    feed = Feed(lane.program, split, lane.seed, networks, EPOCHS_PER_CALL)
+    per_epoch, most = feed.steps_per_epoch, feed.most
+    last = max(last_epoch(config, split) for config in networks)
+    total = (last if until is None else min(last, until)) * per_epoch
+
+    settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
+    journey = _begun(lane, split, networks, [starts.get(number) for number in slots], per_epoch)
+    kept = None
+    if checkpoints is not None:
+        kept = checkpoints.of_lane(split, networks, [starts.get(number) for number in slots], until)
+        journey = kept.recall(journey, empty_record(lane.program, lane.size, split.x.dtype)) or journey
+    at, state, recorded = journey
+    seed = np.uint32(lane.seed)
+    advance_lane = advance(lane.program, per_epoch)
+
+    now, active = max(1, most // 16), bool(np.any(state.monitor.active))
+    while at < total and active:
+        epoch = at // per_epoch
+        now = min(now, most, total - at, (epoch + EPOCHS_PER_CALL) * per_epoch - at)
+        steps = feed.steps(at, now)
+        began = time.perf_counter()
+        state, record = advance_lane(
+            state, settings, steps.rates, steps.shares, data, steps.rows, seed, np.int32(at), np.int32(now)
+        )
+        at += now
+        closed = at // per_epoch - epoch
+        recorded.append(jax.tree.map(lambda values, n=closed: np.asarray(values)[:, :n], record))
+        monitor = jax.tree.map(np.asarray, state.monitor)
+        active = bool(monitor.active.any())
+        try:
+            tell(at / total, tuple(_ended(lane, recorded[-1], monitor, epoch, split)))
+        except BaseException:  # stopped from outside: nothing is lost
+            if kept is not None:
+                kept.keep(Journey(at, state, recorded))
+            raise
+        if kept is not None and (kept.due() or at == total or not active):
+            kept.keep(Journey(at, state, recorded))
+        speed = _SECONDS_PER_CALL / max(1e-4, time.perf_counter() - began)
+        now = max(1, round(now * min(4.0, speed)))
+    return _arrived(
+        lane,
+        Journey(at, state, recorded),
+        split=split,
+        networks=networks,
+        feed=feed,
+        settings=settings,
+        data=data,
+    )
+
+
+def _begun(
+    lane: Lane, split: Split, networks: Sequence[Config], starts: Sequence[Weights | Standing | None], per_epoch: int
+) -> Journey:
+    """Where the lane starts: before the first step, or at the epoch at which all its networks stand."""
+    standing = [start for start in starts if isinstance(start, Standing)]
+    if standing:
+        state = jax.tree.map(lambda *v: np.stack(v), *[s.state for s in standing])
+        history = jax.tree.map(lambda *v: np.stack(v), *[s.history for s in standing])
+        return Journey(standing[0].epoch * per_epoch, state, [history])
+    weights: list[Weights] = [
+        starting_weights(config, split) if given is None or isinstance(given, Standing) else given
+        for config, given in zip(networks, starts, strict=True)
+    ]
+    settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
+    packed = packing.padded(weights, lane.program.architecture, split.x.dtype)
+    return Journey(
+        0, packing.first_state(packed, settings, lane.program.architecture, averaged=lane.program.averaged), []
+    )
+
+
+def starting_weights(config: Config, split: Split) -> Weights:
+    """The weights from which a network starts that is given none."""
+    last_bias = prior_bias(config, split) if config.prior_bias else None
+    return packing.starting_weights(config, split.width, split.outputs, last_bias)
+
+
+def _ended(lane: Lane, record: Measures, monitor: Monitor, epoch: int, split: Split) -> Iterator[Epochs]:
+    """What the record of one call holds, by network; its first place is of `epoch`."""
+    for slot, number in enumerate(lane.members):
+        if monitor.trained[slot] > epoch:
+            yield Epochs(number, epoch, _curves(record, slot, int(monitor.trained[slot]) - epoch, split))
+
+
+def _arrived(
+    lane: Lane,
+    journey: Journey,
+    *,
+    split: Split,
+    networks: Sequence[Config],
+    feed: Feed,
+    settings: Hyperparameters,
+    data: Data,
+) -> tuple[Arrival, ...]:
+    """The networks of a lane at its end."""
+    history = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *journey.recorded)
+    state = jax.tree.map(np.asarray, journey.state)
+    statistics = state.kept_statistics
+    wanted = np.array([config.norm_statistics == "exact" for config in networks])[:, None]
+    if wanted.any():
+        exact = exact_statistics(lane.program.architecture, state.kept, settings, data)
+        statistics = jax.tree.map(lambda own, other: np.where(wanted, own, other), exact, statistics)
+    arrivals = []
+    for slot, number in enumerate(lane.members):
+        config = networks[slot]
+        sizes = (split.width, *config.hidden_units, split.outputs)
+        weights, seen = packing.unpadded(state.kept, statistics, slot, sizes)
+        epochs = int(state.monitor.trained[slot])
+        run = Run(
+            config=config,
+            status=_status(state.monitor, slot, last_epoch(config, split)),
+            history=_curves(history, slot, epochs, split) | {"learning_rate": feed.rates_at_ends(slot, epochs)},
+            best_epoch=int(state.monitor.best_epoch[slot]),
+            weights=weights,
+            statistics=seen,
+        )
+        standing = None
+        if run.status == "pruned":
+            own_state, own_history = jax.tree.map(lambda v, s=slot: v[s], (state, history))
+            standing = Standing(journey.at // feed.steps_per_epoch, own_state, own_history)
+        arrivals.append(Arrival(number, run, standing))
+    return tuple(arrivals)
+
+
+def _status(monitor: Monitor, slot: int, planned: int) -> Status:
+    if monitor.active[slot]:
+        return "pruned"
+    if monitor.diverged[slot]:
+        return "diverged"
+    return "finished" if monitor.trained[slot] == planned else "stopped"
+
+
+def _curves(history: Measures, slot: int, epochs: int, split: Split) -> dict[str, Numbers]:
+    """One network's history; errors of a regression in the target's unit."""
+    recorded = history._asdict() | (history.layers._asdict() if history.layers else {})
+    curves = {name: np.asarray(recorded[name][slot, :epochs], float) for name in recorded if name != "layers"}
+    if split.task == "regression":
+        for name in ("train_error", "dev_error"):
+            curves[name] = np.sqrt(curves[name]) * split.target.std
+    return curves

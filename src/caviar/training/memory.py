@@ -1,0 +1,86 @@
+"""Memory: what a lane takes, known before it is trained, and what is done where there is not enough.
+
+    bytes of a network = 4 (8 weights + 5 (activations of a mini-batch) + 2 (activations of what is measured at once))
+
+Weights are held as such, as kept, as two moments and averaged, and while a step lasts as gradients, directions and new
+weights; activations as z, normalised, activated, dropped, and as the gradient. XLA shares some of them: measured by its
+own account over dense and convolutional networks, the estimate is 0.9 to 2.5 times what is used.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from caviar.errors import BadConfig
+from caviar.training.devices import Device
+from caviar.training.lanes import Lane, halves
+from caviar.training.plan import Program
+from caviar.training.rows import MEASURED_AT_ONCE
+
+_FEWEST_IN_A_HALF = 8
+"""From here on lanes of any size give the same bits."""
+
+
+def lane_bytes(program: Program, size: int) -> int:
+    """Bytes that a lane of so many networks takes beside the rows."""
+    architecture = program.architecture
+    a_network = 8 * architecture.weights + architecture.activations * (5 * program.batch_size + 2 * MEASURED_AT_ONCE)
+    return 4 * size * a_network
+
+
+def places_with_room(lanes: Sequence[Lane], places: Sequence[Device]) -> Sequence[Device]:
+    """As many of a processor's places as there is memory for: its lanes wait for each other rather than fail.
+
+    Raises:
+        BadConfig: not even one lane has room.
+    """
+    room = available_bytes()
+    if not lanes or room is None or places[0].platform != "cpu":
+        return places
+    most = max(lane_bytes(lane.program, lane.size) for lane in lanes)
+    if most > room:
+        raise BadConfig(_too_large(most, room))
+    return places[: max(1, int(room // most))]
+
+
+def with_less_memory(lanes: Sequence[Lane], places: Sequence[Device]) -> tuple[list[Lane], Sequence[Device]]:
+    """Another try for lanes that found no room, to the same bits.
+
+    On a GPU lanes of half the size; on a processor, where the bits of small lanes depend on their size, one lane at a
+    time.
+
+    Raises:
+        BadConfig: they cannot be made smaller.
+    """
+    if not lanes:
+        return [], places
+    if places[0].platform != "cpu" and all(lane.size >= 2 * _FEWEST_IN_A_HALF for lane in lanes):
+        return [half for lane in lanes for half in halves(lane)], places
+    if places[0].platform == "cpu" and len(places) > 1:
+        return list(lanes), places[:1]
+    raise BadConfig(_too_large(max(lane_bytes(lane.program, lane.size) for lane in lanes), available_bytes()))
+
+
+def _too_large(needed: int, room: int | None) -> str:
+    there = "" if room is None else f", but {room / 1e9:.1f} GB are free"
+    return (
+        f"Networks must fit into memory, and what is trained at once takes about {needed / 1e9:.1f} GB{there}. Make "
+        "batch_size smaller, or the network narrower."
+    )
+
+
+def available_bytes() -> int | None:
+    """Memory that this process may still take, by the system and the container's limit; None where it is not known."""
+    found = []
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(int(line.split()[1]) * 1024)
+    except OSError:
+        return None
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit != "max":
+            found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    except (OSError, ValueError):
+        pass
+    return max(0, min(found)) if found else None
