@@ -1,5 +1,6 @@
 """Tables that hypothesis makes up, and files that tests write."""
 
+import numpy as np
 import polars as pl
 from hypothesis import strategies as st
 
@@ -52,6 +53,19 @@ def features(draw: st.DrawFn, rows: int | None = None) -> pl.DataFrame:
             cells = st.none() | cells
         columns.append(pl.Series(f"{kind} {i}", draw(st.lists(cells, min_size=height, max_size=height)), dtype=dtype))
     return pl.DataFrame(columns)
+
+
+@st.composite
+def pixels(draw: st.DrawFn) -> np.ndarray:
+    """Images (rows, height, width, channels), uint8 or float32 with missing pixels; 2 to 6 rows."""
+    shape = tuple(draw(st.tuples(st.integers(2, 6), st.integers(1, 4), st.integers(1, 4), st.integers(1, 3))))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    images = random.integers(0, draw(st.sampled_from([2, 5, 256])), shape)
+    if draw(st.booleans()):
+        return images.astype(np.uint8)
+    size = draw(st.sampled_from([1e-30, 1 / 255, 1, 1e20]))
+    missing = random.random(shape) < draw(st.sampled_from([0, 0.3]))
+    return np.where(missing, np.nan, (images - draw(st.integers(0, 5))) * size).astype(np.float32)
 
 
 def lines(*rows: str) -> bytes:

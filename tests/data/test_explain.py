@@ -24,6 +24,11 @@ def test_what_cannot_be_reached_is_said():
     )
 
 
+def test_images_are_called_images():
+    said = explain_sizes(Sizes(60, 20, 20), Sizes(60, 20, 20), NONE, classes=True, resolution=0.01, shape=(28, 28, 3))
+    assert said[0].startswith("100 images of 28 x 28, 3 channels: 60 to train, ")
+
+
 def test_sets_that_are_not_there():
     assert sizes((70, 30, 0))[-1] == (
         "No test set: the final figure will be the dev figure, which flatters what was chosen by it."

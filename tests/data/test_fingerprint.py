@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from caviar.data.fingerprint import fingerprint
+from caviar.data.images import images_of
 
 FRAME = pl.DataFrame({"a": [1.5, None, 3.0], "b": ["x", "yz", None], "c": [True, None, False], "d": [1, 2, 3]})
 
@@ -34,6 +35,30 @@ def test_equal_contents_have_one_fingerprint_whatever_their_memory():
 )
 def test_any_difference_shows(other):
     assert fingerprint(other) != fingerprint(FRAME)
+
+
+IMAGES = np.arange(12, dtype=np.float32).reshape(2, 2, 3, 1)
+
+
+def test_equal_images_have_one_fingerprint():
+    frame = images_of("image", IMAGES).to_frame()
+    pieces = pl.concat([frame[:1], frame[1:]], rechunk=False)
+    assert fingerprint(pieces) == fingerprint(frame)
+    assert fingerprint(frame[[1, 0]]) != fingerprint(frame)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        IMAGES[:1],
+        IMAGES.reshape(2, 3, 2, 1),
+        IMAGES.astype(np.uint8),
+        np.where(IMAGES == 0, np.nan, IMAGES).astype(np.float32),
+        IMAGES + (IMAGES == 11),
+    ],
+)
+def test_any_difference_of_images_shows(other):
+    assert fingerprint(images_of("image", other).to_frame()) != fingerprint(images_of("image", IMAGES).to_frame())
 
 
 def test_parts_do_not_run_into_each_other():

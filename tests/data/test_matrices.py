@@ -22,7 +22,32 @@ def test_images_are_flattened_in_c_order_and_said():
     images = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
     made = from_arrays(images)
     np.testing.assert_array_equal(made.frame.to_numpy(), images.reshape(2, 12))
-    assert made.notes == ("Every example of shape 3 x 4 is flattened to 12 columns.",)
+    assert made.notes == (
+        "Every example of shape 3 x 4 is flattened to 12 columns; images are given as (rows, height, width, "
+        "channels): X[..., None].",
+    )
+    assert from_arrays(images[None, None]).notes == (
+        "Every example of shape 1 x 2 x 3 x 4 is flattened to 24 columns.",
+    )
+
+
+IMAGES = np.arange(4 * 2 * 3 * 2, dtype=np.uint8).reshape(4, 2, 3, 2)
+
+
+def test_images_of_four_axes_are_one_column():
+    made = from_arrays(IMAGES, Y)
+    assert made.frame.schema == {"image": pl.Array(pl.UInt8, (2, 3, 2)), "y": pl.Int64}
+    np.testing.assert_array_equal(made.frame["image"].to_numpy(), IMAGES)
+    assert made.notes == ("X is read as 4 images of 2 x 3, 2 channels (rows, height, width, channels).",)
+    assert from_arrays(IMAGES, names=[" scan "]).frame.columns == ["scan"]
+    assert from_arrays(IMAGES.tolist()).frame["image"].to_list() == IMAGES.tolist()
+
+
+def test_channels_that_seem_to_come_first_are_noted():
+    advice = "If the 3 are the channels, put them last: X.transpose(0, 2, 3, 1)."
+    assert from_arrays(np.zeros((2, 3, 8, 8))).notes[1] == advice
+    assert len(from_arrays(np.zeros((2, 3, 8, 3))).notes) == 1
+    assert len(from_arrays(np.zeros((2, 8, 8, 8))).notes) == 1
 
 
 @pytest.mark.parametrize(
@@ -68,6 +93,15 @@ class Sparse:
         (X * 1j, None, {}, "must hold real numbers, got complex ones"),
         ([[1, 2], [3]], None, {}, "Rows must be of one length"),
         (Sparse(), None, {}, "must be a dense array"),
+        (IMAGES * 1j, None, {}, "must hold real numbers, got complex ones"),
+        (IMAGES.astype(object), None, {}, r"Images must hold numbers or true/false, but X of shape .* holds object"),
+        (IMAGES.astype(str), None, {}, r"Turn it into numbers with X.astype\('float32'\)"),
+        (IMAGES[:, :0], None, {}, r"= \(4, 0, 3, 2\) has an axis of length 0. Check"),
+        (IMAGES[..., :0], None, {}, "has an axis of length 0"),
+        (IMAGES, None, {"names": ["a", "b"]}, r"columns has 2 names for X of shape \(4, 2, 3, 2\). Give one name"),
+        (IMAGES, None, {"names": []}, "columns has 0 names"),
+        (IMAGES, Y, {"target": "image"}, "'image' is a column of X"),
+        (IMAGES, Y[:3], {}, "same number of rows, got 4 and 3"),
     ],
 )
 def test_what_does_not_fit_is_refused(x, y, more, words):
@@ -98,6 +132,13 @@ def test_npz_with_other_names(saved):
     assert read_npz(saved(X=X, y=Y), None, None, with_target=False).target is None
     # a column may be the target
     assert read_npz(saved(X=X), "b", ["a", "b", "c"]).frame.columns == ["a", "b", "c"]
+
+
+def test_npz_of_images(saved):
+    made = read_npz(saved(X=IMAGES, y=Y), None, None)
+    assert (made.frame.columns, made.target) == (["image", "y"], "y")
+    assert made.notes[0] == "Features are the array 'X' (4, 2, 3, 2)."
+    assert read_npz(saved(images=IMAGES), None, ["scan"], with_target=False).frame.columns == ["scan"]
 
 
 @pytest.mark.parametrize(

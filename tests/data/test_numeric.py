@@ -3,7 +3,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from caviar.data.numeric import (
@@ -14,6 +14,7 @@ from caviar.data.numeric import (
     numbers_of,
     smoothly_clipped,
     standardized,
+    statistics,
 )
 from caviar.errors import BadData
 
@@ -77,6 +78,16 @@ def test_robust_where_most_cells_are_alike():
     assert isinstance(state, Numeric)
     assert (state.center, state.spread) == (0.0, 5.0)  # 2 / (max - min)
     np.testing.assert_allclose(state.outputs(pl.Series("c", [10.0])), 2 / np.sqrt(1 + (2 / 3) ** 2))
+
+
+@given(cells=CELLS, scale=st.sampled_from(["standard", "robust", None]))
+def test_statistics_of_float32(cells, scale):
+    x = np.array([np.nan if c is None else c for c in cells], np.float32)
+    assume(len(set(x[~np.isnan(x)])) > 1)
+    before = x.copy()
+    came, full = statistics(x, scale), statistics(x.astype(np.float64), scale)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_allclose(came, full, rtol=1e-5, atol=1e-6 * np.nanmax(np.abs(x)))
 
 
 def test_the_bend():

@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_up import features
 
+from caviar.data.images import images_of
 from caviar.data.prepare import Dropped, Preparation, fit_preparation
 from caviar.errors import BadData, BadRun
 
@@ -104,6 +105,39 @@ def test_a_missing_column_is_named():
     with pytest.raises(BadData, match=r"a column 'age', but the table has none. Did you mean 'Age'\?"):
         fit_preparation(FRAME).features(FRAME.rename({"age": "Age"}))
     fit_preparation(FRAME).features(FRAME.drop("same"))  # a dropped one is not missed
+
+
+def test_images_alone_have_a_shape():
+    images = images_of("image", np.arange(24, dtype=np.uint8).reshape(4, 2, 3, 1))
+    alone = fit_preparation(images.to_frame())
+    assert alone.image_shape == (2, 3, 1)
+    assert fit_preparation(images.to_frame().with_columns(same=pl.lit(1))).image_shape == (2, 3, 1)
+    beside = fit_preparation(FRAME.with_columns(images))
+    assert beside.image_shape is fit_preparation(FRAME).image_shape is None
+    assert fit_preparation(images.to_frame().with_columns(FRAME["age"])).image_shape is None
+    came = beside.features(FRAME.with_columns(images))
+    np.testing.assert_array_equal(came[:, -6:], alone.features(images.to_frame()))
+    np.testing.assert_array_equal(came[:, :-6], fit_preparation(FRAME).features(FRAME))
+
+
+def test_images_are_spoken_of():
+    pixels = np.arange(48, dtype=np.float32).reshape(4, 2, 2, 3)
+    pixels[..., 1] = 7
+    pixels[0, 0, 0, 0] = np.nan
+    assert fit_preparation(images_of("image", pixels).to_frame()).words() == [
+        "Images of 2 x 2, 3 channels: 12 inputs, in every channel (x - mean) / standard deviation, both of the "
+        "train rows.",
+        "Missing pixels take the median of their channel in the train rows.",
+        "Channels that are the same everywhere become 0 (counted from 0): 1.",
+    ]
+    plain = fit_preparation(images_of("image", np.eye(4, dtype=np.uint8)[..., None, None]).to_frame(), None)
+    assert plain.words() == ["Images of 4 x 1, 1 channel: 4 inputs, in every channel as they are, not scaled."]
+
+
+def test_missing_images_are_asked_for_by_their_shape():
+    images = images_of("image", np.arange(24, dtype=np.uint8).reshape(4, 2, 3, 1)).to_frame()
+    with pytest.raises(BadData, match=r"has none. Give images of 2 x 3, 1 channel, .* shape \(rows, 2, 3, 1\)"):
+        fit_preparation(images).features(FRAME)
 
 
 @pytest.mark.parametrize("scale", ["standart", 1, ""])

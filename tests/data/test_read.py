@@ -272,3 +272,45 @@ def test_a_table_needs_rows_and_a_target_that_is_no_date():
     dates = FRAME.with_columns(y=pl.Series(pd.date_range("2020-01-01", periods=24).to_pydatetime().tolist()))
     with pytest.raises(BadData, match=r"holds dates. Turn it into a number"):
         read(dates, target="y")
+
+
+IMAGES = np.arange(24 * 2 * 3, dtype=np.uint8).reshape(24, 2, 3, 1)
+
+
+def test_images(tmp_path):
+    np.savez(tmp_path / "scans.npz", X=IMAGES, y=FRAME["y"].to_numpy().astype(str))
+    from_file, from_memory = read(tmp_path / "scans.npz"), read((IMAGES, FRAME["y"]))
+    for table in (from_file, from_memory, read(pl.DataFrame([from_file.features["image"], FRAME["y"]]), target="y")):
+        assert table.image_shape == (2, 3, 1)
+        assert table.features.schema == {"image": pl.Array(pl.UInt8, (2, 3, 1))}
+        np.testing.assert_array_equal(table.features["image"].to_numpy(), IMAGES)
+        assert table.fingerprint == from_file.fingerprint
+    for table in (read(IMAGES, target=False), read((IMAGES, FRAME["y"]), target=False)):
+        assert (table.target, table.image_shape) == (None, (2, 3, 1))
+    assert read((IMAGES, FRAME["y"]), columns=["scan"]).features.columns == ["scan"]
+    assert read(IMAGES[..., 0], target=False).image_shape is None
+
+
+@pytest.mark.parametrize(("given_", "kept"), [(np.bool_, pl.UInt8), (np.int64, pl.Float32), (np.float64, pl.Float32)])
+def test_images_are_kept_as_uint8_or_float32(given_, kept):
+    table = read((IMAGES.astype(given_), FRAME["y"]))
+    assert table.features.dtypes == [pl.Array(kept, (2, 3, 1))]
+    np.testing.assert_array_equal(table.features["image"].to_numpy(), IMAGES.astype(given_))
+
+
+def test_infinite_pixels_are_missing_and_said():
+    pixels = IMAGES.astype(np.float64)
+    pixels[0, 0, 0, 0], pixels[1, 0, 0, 0], pixels[2, 0, 0, 0] = np.inf, -np.inf, np.nan
+    table = read((pixels, FRAME["y"]))
+    assert "Infinite numbers are read as missing: 'image' (2)." in table.notes
+    assert np.isnan(table.features["image"].to_numpy()).sum() == 3
+    assert not any("nfinite" in note for note in read((IMAGES / 3, FRAME["y"])).notes)
+
+
+def test_images_that_cannot_be_read():
+    with pytest.raises(BadData, match="must have rows, but the array has none"):
+        read((IMAGES[:0], []))
+    with pytest.raises(BadData, match=r"'image' in the frame holds images. Choose another column"):
+        read(read(IMAGES, target=False).features.with_columns(FRAME["x"]), target="image")
+    with pytest.raises(BadData, match="columns has 6 names"):
+        read((IMAGES, FRAME["y"]), columns=list("abcdef"))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from made_up import features
 
 import caviar
+from caviar.data.images import images_of
 from caviar.data.prepare import fit_preparation
 from caviar.data.split import Split, TestOpenedAgain, open_together, split
 from caviar.data.table import Table
@@ -294,6 +295,51 @@ def test_settings_that_cannot_be(more, words):
 def test_a_table_without_target_cannot_be_split():
     with pytest.raises(BadData, match=r"'people' was read without one. Read it with target=COLUMN"):
         split(Table("people", table().features, None))
+
+
+def images(rows=60, seed=0, height=4):
+    """Images whose first pixel is the row's number, of three classes."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (rows, height, 3, 2)).astype(np.float32)
+    pixels[:, 0, 0, 0] = np.arange(rows)
+    return caviar.read((pixels, [f"c{i % 3}" for i in range(rows)]), name="scans")
+
+
+def test_images_are_split_like_rows():
+    done = split(images())
+    assert (done.image_shape, split(table()).image_shape) == ((4, 3, 2), None)
+    assert repr(done) == (
+        "Split('scans': classification, 36 train, 12 dev and 12 test rows, 24 inputs (4 x 3, 2 channels), 3 outputs)"
+    )
+    assert done.explanation[1].startswith("60 images of 4 x 3, 2 channels: 36 to train, ")
+    plain = done.rescaled(None)
+    x_test, y_test = plain.open_test()
+    x, y = np.concatenate([plain.x, x_test]), np.concatenate([plain.y, y_test])
+    rows = x[:, 0].astype(int)
+    assert sorted(rows) == list(range(60))
+    np.testing.assert_array_equal(y, rows % 3)
+    given_ = images().features["image"].to_numpy()
+    np.testing.assert_array_equal(x.reshape(-1, 2, 4, 3), given_[rows].transpose(0, 3, 1, 2))
+    for part in (done.y_train, done.y_dev, y_test, done.y[done.folds(3) == 0]):
+        assert np.ptp(np.bincount(part)) <= 1
+
+
+def test_statistics_of_images_are_of_train_rows_only():
+    done = split(images())
+    pixels, target = images().features["image"].to_numpy(), images().target
+    changed = pixels.copy()
+    train = done.rescaled(None).x_train[:, 0].astype(int)
+    changed[~np.isin(np.arange(60), train)] *= 7
+    other = split(Table("scans", images_of("image", changed).to_frame(), target))
+    assert other.preparation == done.preparation
+    np.testing.assert_array_equal(other.x_train, done.x_train)
+    assert other.fingerprint != done.fingerprint
+
+
+def test_given_images_must_be_of_one_shape():
+    done = split(images(), dev=images(21, seed=1), test=images(30, seed=2))
+    assert (done.n_train, done.n_dev, done.n_test) == (60, 21, 30)
+    with pytest.raises(BadData, match=r"test table 'scans' must match 'scans'.* holds images of 5 x 3, 2 channels"):
+        split(images(), test=images(30, height=5))
 
 
 def test_a_given_set_may_be_small_and_of_one_class():

@@ -1,8 +1,10 @@
 import dataclasses
 
+import numpy as np
 import polars as pl
 import pytest
 
+from caviar.data.images import images_of
 from caviar.data.table import Table
 from caviar.errors import BadData
 
@@ -62,6 +64,31 @@ def test_describe_gives_range_or_balance():
     said = Table("t", many, labels).describe()
     assert "  a                             70   70.0%" in said
     assert "no target" in Table("t", many, None).describe()
+
+
+def test_images():
+    pixels = np.arange(24, dtype=np.float32).reshape(4, 3, 2, 1)
+    pixels[1, 0, 0, 0] = np.nan
+    table = Table("digits", images_of("image", pixels).to_frame(), pl.Series("y", [0, 1, 0, 1]))
+    assert table.image_shape == (3, 2, 1)
+    assert repr(table) == "Table('digits': 4 images of 3 x 2, 1 channel, target 'y')"
+    assert table.describe().split("\n")[:3] == [
+        "digits: 4 images of 3 x 2, 1 channel",
+        "  images         1  image (3 x 2, 1 channel; pixels from 0 to 23)",
+        "  missing        1  image (4.2%)",
+    ]
+    beside = Table("t", table.features.with_columns(x=pl.Series([1, None, 3, 4])), None)
+    assert beside.image_shape is Table("t", FEATURES, TARGET).image_shape is None
+    assert "t: 4 rows, 2 feature columns" in beside.describe()
+    assert "missing        2  image (4.2%), x (25.0%)" in beside.describe()
+
+
+def test_images_without_a_known_pixel_or_a_missing_one():
+    full = Table("t", images_of("image", np.full((2, 1, 1, 1), 7, np.uint8)).to_frame(), None)
+    assert "missing        0  no pixel" in full.describe()
+    empty = Table("t", images_of("image", np.full((2, 1, 1, 1), np.nan)).to_frame(), None)
+    assert "image (1 x 1, 1 channel; no pixel known)" in empty.describe()
+    assert "missing        2  image (100.0%)" in empty.describe()
 
 
 def test_describe_fits_on_a_screen():

@@ -1,4 +1,4 @@
-"""Cells as they were read become typed columns: numbers, text, true/false or dates, null where missing.
+"""Cells as they were read become typed columns: numbers, text, true/false, dates or images, null where missing.
 
 The same rules for every source. A column that its owner made categorical stays text; any other text column
 may hold numbers or dates.
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from caviar.data.images import shape_of, without_infinite
 from caviar.data.numbers import ENOUGH, Marks, marks_of, parse
 from caviar.data.words import count, listed
 from caviar.errors import BadData
@@ -40,7 +41,7 @@ def typed(frame: pl.DataFrame, delimiter: str | None = None, target: str | None 
         target: a column whose infinite cells are kept, for the caller to refuse.
 
     Returns:
-        Columns of integer, float, String, Boolean or temporal type.
+        Columns of integer, float, String, Boolean or temporal type, or of images (`images`).
 
     Raises:
         BadData: a column of lists, of binary or of other Python objects; numbers with an unclear comma.
@@ -115,7 +116,7 @@ def _plain(column: pl.Series) -> pl.Series:
         return column.fill_nan(None)
     if dtype.is_decimal() or dtype in (pl.Int128,):
         return column.cast(pl.Float64)
-    if dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.String, pl.Boolean):
+    if dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.String, pl.Boolean) or shape_of(dtype):
         return column
     raise BadData(
         f"A column must hold numbers, text, true/false or dates, but '{column.name}' holds {dtype}. Make "
@@ -158,11 +159,14 @@ def _without_infinite(columns: dict[str, pl.Series], target: str | None) -> list
     """Replace infinite cells in place, and say so."""
     cells: dict[str, int] = {}
     for name, column in columns.items():
-        if name != target and column.dtype.is_float() and column.is_infinite().any():
-            cells[name] = int(column.is_infinite().sum())
-    for name in cells:
-        column = columns[name]
-        columns[name] = pl.select(pl.when(column.is_finite()).then(column).alias(name)).to_series()
+        if shape_of(column.dtype):
+            columns[name], infinite = without_infinite(column)
+        elif name != target and column.dtype.is_float() and (infinite := int(column.is_infinite().sum())):
+            columns[name] = pl.select(pl.when(column.is_finite()).then(column).alias(name)).to_series()
+        else:
+            continue
+        if infinite:
+            cells[name] = infinite
     if not cells:
         return []
     shown = ", ".join(f"'{name}' ({number:,})" for name, number in list(cells.items())[:_MOST_NOTES])

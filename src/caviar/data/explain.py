@@ -3,13 +3,20 @@
 from collections.abc import Sequence
 
 from caviar.arrays import Whole
+from caviar.data.images import Shape, counted
 from caviar.data.sizes import Sizes, resolution_of, rows_needed
 from caviar.data.target import Label
 from caviar.data.words import count, has, listed
 
 
 def explain_sizes(
-    own: Sizes, sets: Sizes, given: tuple[str | None, str | None], *, classes: bool, resolution: float
+    own: Sizes,
+    sets: Sizes,
+    given: tuple[str | None, str | None],
+    *,
+    classes: bool,
+    resolution: float,
+    shape: Shape | None = None,
 ) -> list[str]:
     """Sizes of the sets, and what they can tell.
 
@@ -19,13 +26,14 @@ def explain_sizes(
         given: names of the tables given for dev and test, None where there was none.
         classes: whether errors are counted or measured.
         resolution: the difference that was to be told apart.
+        shape: of the images, when the rows are images.
     """
     parts = [f"{own.train:,} to train"]
     if own.dev:
         parts.append(f"{own.dev:,} to choose (dev)")
     if own.test:
         parts.append(f"{own.test:,} to judge at the end (test)")
-    said = [f"{count(sum(own), 'row')}: {', '.join(parts)}."]
+    said = [f"{counted(sum(own), shape)}: {', '.join(parts)}."]
     for part, name, rows in zip(("dev", "test"), given, sets[1:], strict=True):
         if name is not None:
             said.append(f"The {part} set is the table '{name}', {count(rows, 'row')}, as given.")

@@ -39,6 +39,8 @@ def _add_column(digest: "hashlib._Hash", column: pl.Series) -> None:
         _add(digest, "text", "".join(text.to_list()).encode())
     elif column.dtype == pl.Boolean:
         _add(digest, "bits", np.packbits(column.fill_null(False).to_numpy()).tobytes())
+    elif isinstance(column.dtype, pl.Array):
+        _add(digest, "pixels", _little(column.to_numpy()))
     else:
         _add(digest, "cells", _little(column.to_physical().fill_null(0).to_numpy()))
 

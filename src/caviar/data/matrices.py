@@ -1,4 +1,7 @@
-"""Arrays become columns: (X, y) from memory, and the arrays of an .npz file."""
+"""Arrays become columns: (X, y) from memory, and the arrays of an .npz file.
+
+An array of four axes is one of images (rows, height, width, channels): one column (`images`).
+"""
 
 import math
 import zipfile
@@ -10,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from caviar.data.frames import is_frame, series_to_polars, to_polars
+from caviar.data.images import IMAGE, counted, images_of
 from caviar.data.text import refuse_duplicates
 from caviar.data.words import count, listed
 from caviar.errors import BadData, nearest
@@ -31,44 +35,21 @@ def from_arrays(x: Any, y: Any = None, *, names: Sequence[str] | None = None, ta
     """Columns of a feature array and, perhaps, a target array.
 
     Args:
-        x: (rows, columns), anything NumPy can read, or a DataFrame; with more axes every row is flattened
-            in C order.
+        x: (rows, columns), anything NumPy can read, or a DataFrame; (rows, height, width, channels) are images;
+            with any other number of axes every row is flattened in C order.
         y: (rows,) or (rows, 1); None when there is no target.
-        names: of the columns; `x0`, `x1`, … when not given.
+        names: of the columns; `x0`, `x1`, … when not given, `image` for the one column of images.
         target: name of the target column.
 
     Returns:
-        The columns; sentences about what was flattened.
+        The columns; sentences about images, and about what was flattened.
 
     Raises:
         BadData: a shape that does not fit, names that do not fit, or complex numbers.
     """
-    notes: list[str] = []
-    if is_frame(x):
-        frame = to_polars(x)
-    else:
-        array = _array(x, "X")
-        if array.ndim < 2:
-            raise BadData(
-                f"X must have two axes (rows, columns), got shape {array.shape}. A single column is "
-                "X.reshape(-1, 1), a single row X.reshape(1, -1)."
-            )
-        if array.ndim > 2:
-            notes.append(
-                f"Every example of shape {' x '.join(map(str, array.shape[1:]))} is flattened to "
-                f"{count(int(np.prod(array.shape[1:])), 'column')}."
-            )
-            array = array.reshape(len(array), -1)
-        known = [f"x{i}" for i in range(array.shape[1])] if names is None else [str(n).strip() for n in names]
-        if len(known) != array.shape[1]:
-            raise BadData(
-                f"columns must name every column of X once, got {count(len(known), 'name')} for "
-                f"{count(array.shape[1], 'column')}."
-            )
-        refuse_duplicates(known, "columns", "Every column needs its own.")
-        frame = pl.DataFrame([_column(name, array[:, i]) for i, name in enumerate(known)])
+    frame, notes = (to_polars(x), ()) if is_frame(x) else _features(_array(x, "X"), names)
     if y is None:
-        return Columns(frame, None, tuple(notes))
+        return Columns(frame, None, notes)
     column = _target(y, target)
     if len(column) != frame.height:
         raise BadData(
@@ -79,7 +60,7 @@ def from_arrays(x: Any, y: Any = None, *, names: Sequence[str] | None = None, ta
         raise BadData(
             f"The target must have a name of its own, but '{target}' is a column of X. Rename it, or pass target=..."
         )
-    return Columns(frame.with_columns(column), target, tuple(notes))
+    return Columns(frame.with_columns(column), target, notes)
 
 
 def read_npz(path: Path, target: str | None, names: Sequence[str] | None, with_target: bool = True) -> Columns:
@@ -142,6 +123,49 @@ def read_npz(path: Path, target: str | None, names: Sequence[str] | None, with_t
         *columns.notes,
     )
     return columns._replace(notes=notes)
+
+
+def _features(array: np.ndarray, names: Sequence[str] | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Columns of a feature array, and sentences about them."""
+    if array.ndim < 2:
+        raise BadData(
+            f"X must have two axes (rows, columns), got shape {array.shape}. A single column is "
+            "X.reshape(-1, 1), a single row X.reshape(1, -1)."
+        )
+    if array.ndim == 4:
+        return _images(array, names)
+    notes = ()
+    if array.ndim > 2:
+        notes = (
+            f"Every example of shape {' x '.join(map(str, array.shape[1:]))} is flattened to "
+            f"{count(int(np.prod(array.shape[1:])), 'column')}"
+            + ("; images are given as (rows, height, width, channels): X[..., None]." if array.ndim == 3 else "."),
+        )
+        array = array.reshape(len(array), -1)
+    known = [f"x{i}" for i in range(array.shape[1])] if names is None else [str(n).strip() for n in names]
+    if len(known) != array.shape[1]:
+        raise BadData(
+            f"columns must name every column of X once, got {count(len(known), 'name')} for "
+            f"{count(array.shape[1], 'column')}."
+        )
+    refuse_duplicates(known, "columns", "Every column needs its own.")
+    return pl.DataFrame([_column(name, array[:, i]) for i, name in enumerate(known)]), notes
+
+
+def _images(array: np.ndarray, names: Sequence[str] | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The one column of an array of images."""
+    known = [IMAGE] if names is None else [str(n).strip() for n in names]
+    if len(known) != 1:
+        raise BadData(
+            f"Images are one column, but columns has {count(len(known), 'name')} for X of shape {array.shape}. Give "
+            "one name or none; to name every pixel flatten X with X.reshape(len(X), -1)."
+        )
+    images = images_of(known[0], array)
+    rows, height, width, channels = array.shape
+    notes = [f"X is read as {counted(rows, (height, width, channels))} (rows, height, width, channels)."]
+    if height in (1, 3, 4) and channels > 4:
+        notes.append(f"If the {height} are the channels, put them last: X.transpose(0, 2, 3, 1).")
+    return images.to_frame(), tuple(notes)
 
 
 def _array(values: Any, what: str) -> np.ndarray:

@@ -1,7 +1,7 @@
 """One column of numbers, true/false or dates becomes one or two columns of a network's input."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -51,11 +51,7 @@ class Numeric:
         missing = np.isnan(x)
         outputs = []
         if self.spread > 0:
-            z = standardized(np.where(missing, self.fill, x), self.center, self.spread)
-            if self.scale == "robust":
-                z = smoothly_clipped(z)
-            limit = UNSCALED_LIMIT if self.scale is None else LIMIT
-            outputs.append(np.clip(z, -limit, limit))
+            outputs.append(scaled(x, Statistics(self.fill, self.center, self.spread), self.scale))
         if self.marked:
             outputs.append(missing.astype(np.float64))
         return np.stack(outputs, axis=1)
@@ -86,17 +82,64 @@ def fit_numeric(cells: pl.Series, kind: Kind, scale: Scale) -> Numeric | str:
         if not marked:
             return "all cells are alike"
         return Numeric(cells.name, kind, float(known[0]), True, None, 0.0, 0.0)
-    unit = _unit(np.abs(known).max())
-    fill = float(np.median(known / unit))
-    x = np.where(np.isnan(x), fill, x / unit)
-    if kind == "boolean" or scale is None:
-        return Numeric(cells.name, kind, fill * unit, marked, None, 0.0, 1.0)
+    used = None if kind == "boolean" else scale
+    fill, center, spread = statistics(x, used)
+    return Numeric(cells.name, kind, fill, marked, used, center, spread)
+
+
+class Statistics(NamedTuple):
+    """What filling and scaling take from numbers, in their unit."""
+
+    fill: float
+    """Median of the known ones."""
+    center: float
+    spread: float
+
+
+def statistics(x: Numbers, scale: Scale) -> Statistics:
+    """Median, center and spread of numbers, as `fit_numeric` says for each scale.
+
+    Args:
+        x: (numbers,) float64 or float32, NaN where missing; none is infinite, and two at least differ.
+        scale: None gives center 0 and spread 1.
+
+    Returns:
+        The statistics; spread > 0.
+    """
+    missing = np.isnan(x)
+    unit = _unit(float(max(np.fmax.reduce(x), -np.fmin.reduce(x))))
+    x = x / unit
+    fill = float(np.median(x[~missing], overwrite_input=True))
+    x[missing] = fill
+    if scale is None:
+        return Statistics(fill * unit, 0.0, 1.0)
     if scale == "standard":
-        center, spread = float(x.mean()), float(x.std())
+        center = float(x.mean(dtype=np.float64))
+        x -= center
+        x *= x
+        spread = float(np.sqrt(x.mean(dtype=np.float64)))
     else:
-        q25, center, q75 = (float(q) for q in np.quantile(x, [0.25, 0.5, 0.75]))
+        q25, center, q75 = (float(q) for q in np.quantile(x, [0.25, 0.5, 0.75], overwrite_input=True))
         spread = q75 - q25 if q75 > q25 else float(x.max() - x.min()) / 2
-    return Numeric(cells.name, kind, fill * unit, marked, scale, center * unit, max(spread * unit, _SMALLEST))
+    return Statistics(fill * unit, center * unit, max(spread * unit, _SMALLEST))
+
+
+def scaled(x: Numbers, numbers: Statistics, scale: Scale) -> Numbers:
+    """Numbers of any shape with missing ones filled, scaled and bounded.
+
+    Args:
+        x: float64, NaN where missing.
+        numbers: of the train rows; spread > 0.
+        scale: the one that `numbers` were made for.
+
+    Returns:
+        float64 of the shape of `x`, finite.
+    """
+    z = standardized(np.where(np.isnan(x), numbers.fill, x), numbers.center, numbers.spread)
+    if scale == "robust":
+        z = smoothly_clipped(z)
+    limit = UNSCALED_LIMIT if scale is None else LIMIT
+    return np.clip(z, -limit, limit)
 
 
 def standardized(x: Numbers, center: float, spread: float) -> Numbers:

@@ -13,7 +13,9 @@ import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.category import Category, fit_category
+from caviar.data.images import Shape, shape_of, size_in_words
 from caviar.data.numeric import Numeric, Scale, fit_numeric
+from caviar.data.pixels import Pixels, fit_pixels
 from caviar.data.words import count, has, listed
 from caviar.errors import BadData, BadRun, nearest
 
@@ -31,8 +33,8 @@ class Dropped:
         return ()
 
 
-Column = Numeric | Category | Dropped
-_TYPES = {"numeric": Numeric, "category": Category, "dropped": Dropped}
+Column = Numeric | Category | Pixels | Dropped
+_TYPES = {"numeric": Numeric, "category": Category, "pixels": Pixels, "dropped": Dropped}
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,15 @@ class Preparation:
         """Number of the matrix's columns."""
         return sum(len(column.names) for column in self.columns)
 
+    @property
+    def image_shape(self) -> Shape | None:
+        """Height, width and channels when the matrix holds images and nothing else.
+
+        A row is then an image in the order (channels, height, width): the first channel row by row, then the next.
+        """
+        used = [c for c in self.columns if not isinstance(c, Dropped)]
+        return used[0].shape if len(used) == 1 and isinstance(used[0], Pixels) else None
+
     def features(self, frame: pl.DataFrame) -> Numbers:
         """The matrix of any rows.
 
@@ -75,10 +86,7 @@ class Preparation:
             if isinstance(column, Dropped):
                 continue
             if column.column not in frame.columns:
-                raise BadData(
-                    f"The network was trained with a column '{column.column}', but the table has none. "
-                    f"{nearest(column.column, frame.columns)}"
-                )
+                raise _missing(column, frame.columns)
             matrix[:, at : at + len(column.names)] = column.outputs(frame[column.column])
             at += len(column.names)
         return matrix
@@ -124,7 +132,7 @@ class Preparation:
             said.append(f"{count(len(flags), 'true/false column')} as 0 and 1: {listed(flags)}.")
         if days := [c.column for c in numeric if c.kind == "days"]:
             said.append(f"Dates count as days since 1970-01-01: {listed(days)}.")
-        said += self._about_missing() + self._about_text()
+        said += self._about_missing() + self._about_images() + self._about_text()
         dropped = [c for c in self.columns if isinstance(c, Dropped)]
         for reason in dict.fromkeys(c.reason for c in dropped):
             names = [c.column for c in dropped if c.reason == reason]
@@ -140,6 +148,19 @@ class Preparation:
             f"rows, and a column of 0 and 1 that marks them ({listed(filled)})."
         ]
 
+    def _about_images(self) -> list[str]:
+        said = []
+        for images in (c for c in self.columns if isinstance(c, Pixels)):
+            said.append(
+                f"Images of {size_in_words(images.shape)}: {count(len(images.names), 'input')}, in every channel "
+                f"{_FORMULAS[images.scale]}."
+            )
+            if images.marked:
+                said.append("Missing pixels take the median of their channel in the train rows.")
+            if alike := [channel for channel, spread in enumerate(images.spreads) if not spread]:
+                said.append(f"Channels that are the same everywhere become 0 (counted from 0): {listed(alike)}.")
+        return said
+
     def _about_text(self) -> list[str]:
         texts = [c for c in self.columns if isinstance(c, Category)]
         if not texts:
@@ -151,6 +172,14 @@ class Preparation:
         if rare := [c.column for c in texts if c.other]:
             said.append(f"Rare values share one column, called other: {listed(rare)}.")
         return said
+
+
+def _missing(column: Column, known: list[str]) -> BadData:
+    advice = nearest(column.column, known)
+    if isinstance(column, Pixels):
+        shape = ", ".join(map(str, column.shape))
+        advice = f"Give images of {size_in_words(column.shape)}, as an array of shape (rows, {shape})."
+    return BadData(f"The network was trained with a column '{column.column}', but the table has none. {advice}")
 
 
 _FORMULAS: dict[Scale, str] = {
@@ -165,8 +194,8 @@ def fit_preparation(features: pl.DataFrame, scale: Scale = "standard") -> Prepar
 
     Numbers: a missing cell takes the median, and a second column marks it where train rows had missing
     cells; then they are scaled (`numeric.fit_numeric`). True/false becomes 0 and 1, dates days since
-    1970-01-01. Text: one column of 0 and 1 for each common value (`category.fit_category`). Columns that
-    cannot tell rows apart are dropped.
+    1970-01-01. Text: one column of 0 and 1 for each common value (`category.fit_category`). Images: their
+    pixels, scaled channel by channel (`pixels.fit_pixels`). Columns that cannot tell rows apart are dropped.
 
     Args:
         features: the train rows, and only these.
@@ -190,6 +219,8 @@ def fit_preparation(features: pl.DataFrame, scale: Scale = "standard") -> Prepar
             made = fit_numeric(cells, "days", scale)
         elif cells.dtype.is_numeric() or cells.dtype == pl.Null:
             made = fit_numeric(cells, "number", scale)
+        elif shape := shape_of(cells.dtype):
+            made = fit_pixels(cells, shape, scale)
         else:
             made = fit_category(cells)
         columns.append(Dropped(cells.name, made) if isinstance(made, str) else made)

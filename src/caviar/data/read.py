@@ -21,7 +21,8 @@ def read(
     """Read a table from a file, a sample, a DataFrame or arrays.
 
     Delimiter, encoding, quoting, missing marks, decimal commas and the type of every column are found; what
-    was decided stands in `Table.notes`.
+    was decided stands in `Table.notes`. Images are an array X (rows, height, width, channels), channels last:
+    they become one column, `image`.
 
     Args:
         source: a path (.csv, .tsv, .txt, .parquet, .npz); the name of a scikit-learn sample (digits,
@@ -88,6 +89,11 @@ def _chosen(opened: Source, columns: Sequence[str] | None, wanted: str | None) -
 
 def _check_target(target: pl.Series, label: str, lost: list[str]) -> None:
     """A target is known in every row, and finite."""
+    if target.dtype.is_nested():
+        raise BadData(
+            f"The target must hold numbers or labels, but '{target.name}' in {label} holds images. Choose another "
+            "column."
+        )
     if target.dtype.is_temporal():
         raise BadData(
             f"The target must hold numbers or labels, but '{target.name}' in {label} holds dates. Turn it "

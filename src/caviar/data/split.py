@@ -13,6 +13,7 @@ import polars as pl
 from caviar.arrays import Numbers, Whole
 from caviar.data.explain import explain_classes, explain_sizes
 from caviar.data.fingerprint import fingerprint
+from caviar.data.images import Shape, size_in_words
 from caviar.data.numeric import Scale
 from caviar.data.prepare import Preparation, fit_preparation
 from caviar.data.sizes import Share, Sizes, set_sizes, with_room_for_classes
@@ -86,6 +87,14 @@ class Split:
     def width(self) -> int:
         """Inputs of a network."""
         return self.x.shape[1]
+
+    @property
+    def image_shape(self) -> Shape | None:
+        """Height, width and channels when `x` holds images, None otherwise (`Preparation.image_shape`).
+
+        Rows of `x` are images in the order (channels, height, width).
+        """
+        return self.preparation.image_shape
 
     @property
     def classes(self) -> tuple[Label, ...] | None:
@@ -173,7 +182,8 @@ class Split:
 
     def __repr__(self) -> str:
         sets = f"{self.n_train:,} train, {self.n_dev:,} dev and {self.n_test:,} test rows"
-        return f"Split({self.name!r}: {self.task}, {sets}, {self.width} inputs, {self.outputs} outputs)"
+        inputs = f"{self.width} inputs" + (f" ({size_in_words(self.image_shape)})" if self.image_shape else "")
+        return f"Split({self.name!r}: {self.task}, {sets}, {inputs}, {self.outputs} outputs)"
 
 
 def split(
@@ -243,7 +253,10 @@ def split(
     )
     sets = Sizes(own.train, len(dev_part.y), len(test_part.y))
     names = (dev.name if isinstance(dev, Table) else None, test.name if isinstance(test, Table) else None)
-    about = [why, *explain_sizes(own, sets, names, classes=codes is not None, resolution=resolution)]
+    about = [
+        why,
+        *explain_sizes(own, sets, names, classes=codes is not None, resolution=resolution, shape=table.image_shape),
+    ]
     if codes is not None and coding.classes is not None:
         shares = np.stack(
             [np.bincount(codes[at], minlength=len(coding.classes)) for at in (at_train, at_dev, at_test)],

@@ -1,11 +1,14 @@
 """A table as it was read: feature columns, the column to predict, and what reading decided."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import polars as pl
 
 from caviar.data.fingerprint import fingerprint
+from caviar.data.images import Shape, counted, missing_in, pixels_of, shape_of, size_in_words
 from caviar.data.words import count, listed
 from caviar.errors import BadData
 
@@ -26,7 +29,9 @@ class Table:
     name: str
     """File stem, name of a sample, or "table"."""
     features: pl.DataFrame
-    """Numbers, Boolean, String or temporal columns; null where a cell is missing or not finite."""
+    """Numbers, Boolean, String or temporal columns; null where a cell is missing or not finite. Images are one
+    column, with NaN for a missing pixel (`images`).
+    """
     target: pl.Series | None
     """The column to predict, never with nulls; its name is the column's. None: only to predict for."""
     notes: tuple[str, ...] = ()
@@ -54,6 +59,11 @@ class Table:
         """Number of examples."""
         return self.features.height
 
+    @property
+    def image_shape(self) -> Shape | None:
+        """Height, width and channels when the rows are images and nothing else; None for other tables."""
+        return shape_of(self.features.to_series().dtype) if self.features.width == 1 else None
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 in hex of column names, types and cells; `name` and `notes` do not count."""
@@ -62,14 +72,18 @@ class Table:
 
     def describe(self) -> str:
         """What the table holds, in at most 24 lines of at most 100 characters."""
-        lines = [f"{self.name}: {count(self.rows, 'row')}, {count(self.features.width, 'feature column')}"]
+        lines = [f"{self.name}: {self._contents()}"]
         for kind, columns in _kinds(self.features).items():
             lines.append(f"  {kind:<10} {len(columns):>5,}  {', '.join(columns)}")
-        gaps = {c.name: c.null_count() for c in self.features.get_columns() if c.null_count()}
+        gaps = {c.name: missing for c in self.features.get_columns() if (missing := _missing(c))}
+        cells = {c.name: max(self.rows, 1) * math.prod(shape_of(c.dtype) or ()) for c in self.features.get_columns()}
         worst = sorted(gaps, key=lambda name: -gaps[name])
         lines.append(
             f"  missing    {sum(gaps.values()):>5,}  "
-            + (", ".join(f"{name} ({gaps[name] / max(self.rows, 1):.1%})" for name in worst) or "no cell")
+            + (
+                ", ".join(f"{name} ({gaps[name] / cells[name]:.1%})" for name in worst)
+                or f"no {'pixel' if self.image_shape else 'cell'}"
+            )
         )
         if self.target is None:
             lines.append("no target: a table to predict for")
@@ -82,9 +96,14 @@ class Table:
             lines.append(f"- … and {count(len(self.notes) - len(shown), 'more note')} in `notes`")
         return "\n".join(_cut(line) for line in lines)
 
+    def _contents(self) -> str:
+        if self.image_shape:
+            return counted(self.rows, self.image_shape)
+        return f"{count(self.rows, 'row')}, {count(self.features.width, 'feature column')}"
+
     def __repr__(self) -> str:
         target = "no target" if self.target is None else f"target {self.target.name!r}"
-        return f"Table({self.name!r}: {self.rows:,} rows, {self.features.width} feature columns, {target})"
+        return f"Table({self.name!r}: {self._contents()}, {target})"
 
 
 def _kinds(frame: pl.DataFrame) -> dict[str, list[str]]:
@@ -99,9 +118,21 @@ def _kinds(frame: pl.DataFrame) -> dict[str, list[str]]:
             kinds.setdefault("true/false", []).append(column.name)
         elif column.dtype.is_temporal():
             kinds.setdefault("dates", []).append(column.name)
+        elif shape := shape_of(column.dtype):
+            kinds.setdefault("images", []).append(f"{column.name} ({size_in_words(shape)}; {_range(column)})")
         else:
             kinds.setdefault("numbers", []).append(column.name)
     return kinds
+
+
+def _missing(column: pl.Series) -> int:
+    """Missing cells, or pixels."""
+    return missing_in(column) if shape_of(column.dtype) else column.null_count()
+
+
+def _range(images: pl.Series) -> str:
+    low, high = (float(end.reduce(pixels_of(images), axis=None)) for end in (np.fmin, np.fmax))
+    return "no pixel known" if math.isnan(low) else f"pixels from {low:,.6g} to {high:,.6g}"
 
 
 def _about_target(target: pl.Series) -> list[str]:
