@@ -7,6 +7,7 @@ batch norm, `gamma`; `b` is then batch norm's beta. Nothing here is fast, and no
 import math
 
 import numpy as np
+from scipy.signal import correlate2d
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017
 
@@ -60,6 +61,31 @@ def layer_norm_backward(dout, z, gamma, epsilon):
     dnorm = dout * gamma[:, None]
     dz = (dnorm - dnorm.mean(0) - z_norm * (dnorm * z_norm).mean(0)) / np.sqrt(var + epsilon)
     return dz, (dout * z_norm).sum(1), dout.sum(1)
+
+
+def convolve(w, a, kernel, stride):
+    """(filters, rows, columns, batch), one filter, channel and image at a time."""
+    channels, _, _, batch = a.shape
+    filters = w.reshape(len(w), channels, kernel, kernel)
+    whole = np.array(
+        [
+            [
+                sum(correlate2d(np.pad(a[c, :, :, n], kernel // 2), f[c], "valid") for c in range(channels))
+                for n in range(batch)
+            ]
+            for f in filters
+        ]
+    )
+    return whole.transpose(0, 2, 3, 1)[:, ::stride, ::stride]
+
+
+def max_pool(a, size):
+    rows, columns = a.shape[1] // size, a.shape[2] // size
+    out = np.empty((len(a), rows, columns, a.shape[3]))
+    for i in range(rows):
+        for j in range(columns):
+            out[:, i, j] = a[:, i * size : (i + 1) * size, j * size : (j + 1) * size].max(axis=(1, 2))
+    return out
 
 
 def softmax(z):

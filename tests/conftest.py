@@ -29,8 +29,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # The files with shapes in their signatures. What a person hands in is checked at the door, in words.
 _shaped = {
-    "network": ("activations", "draws", "layers", "losses", "model"),
-    "training": ("averages", "optimizers", "penalties", "plan", "program", "step"),
+    "network": ("activations", "convolution", "draws", "layers", "losses", "model"),
+    "training": ("augment", "averages", "optimizers", "penalties", "plan", "program", "step"),
 }
 _checker = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"  # 1 is a float
 install_import_hook([f"caviar.{folder}.{name}" for folder in _shaped for name in _shaped[folder]], _checker)

@@ -12,6 +12,7 @@ import by_hand
 import caviar
 from caviar.network.activations import family, table
 from caviar.network.model import Architecture, Behaviour, forward
+from caviar.network.shapes import Inputs
 from caviar.training import packing
 
 CONFIG = caviar.Config(hidden_units=(17, 5), activation=("sigmoid", "elu"), dropout=(0.5, 0.25), norm_epsilon=1e-3)
@@ -22,8 +23,8 @@ X, UNIFORM = RNG.normal(size=(3, 12)), [RNG.uniform(size=(32, 12)), RNG.uniform(
 @functools.cache
 def answers(config, units, *, training):
     """Outputs, gradients of their squares, and batch norm's statistics; in a program for `units`."""
-    architecture = Architecture(3, units, 2, family(config.activations), config.batch_norm, dropout=True)
-    weights = packing.starting_weights(config, 3, 2)
+    architecture = Architecture(Inputs(3), units, 2, family(config.activations), config.batch_norm, dropout=True)
+    weights = packing.starting_weights(config, Inputs(3), 2)
     dtype = np.dtype(float)
     own = np.asarray(config.hidden_units), table(config.activations), 1 - np.array(config.dropouts), config.norm_epsilon
     behaviour = Behaviour._make(own)
@@ -82,6 +83,7 @@ def test_dropout_is_off_at_test_time():
 
 
 def test_sizes_and_cost():
-    architecture = Architecture(3, (32, 8), 2, "smooth", batch_norm=False, dropout=False)
-    assert architecture.sizes == (3, 32, 8, 2)
+    architecture = Architecture(Inputs(3), (32, 8), 2, "smooth", batch_norm=False, dropout=False)
+    assert [tuple(shape) for shape in architecture.shapes] == [(3, 32, 1), (32, 8, 1), (8, 2, 1)]
+    assert architecture.widths == (32, 8)
     assert architecture.products_per_row == 3 * 32 + 32 * 8 + 8 * 2

@@ -13,6 +13,7 @@ import toy_splits
 
 import caviar
 from caviar.network.config import OPTIMIZERS
+from caviar.network.shapes import Inputs
 from caviar.training import packing
 from caviar.training.plan import TRAIN, hyperparameters, program_for
 from caviar.training.step import Batch, update
@@ -31,7 +32,7 @@ def our_losses(config, split, batches, dtype):
     """Mean loss of every mini-batch before its step, penalties left out."""
     program = program_for(config, split)
     with jax.enable_x64(dtype == np.float64):
-        start = [packing.starting_weights(config, split.width, split.outputs)]
+        start = [packing.starting_weights(config, Inputs(split.width), split.outputs)]
         one = packing.stacked([hyperparameters(config, split)], np.dtype(dtype))
         state = packing.first_state(
             packing.padded(start, program.architecture, np.dtype(dtype)), one, program.architecture
@@ -55,7 +56,7 @@ def our_losses(config, split, batches, dtype):
 def their_losses(config, split, batches, dtype):
     """The same by PyTorch."""
     kind = torch.float64 if dtype == np.float64 else torch.float32
-    weights = packing.starting_weights(config, split.width, split.outputs)
+    weights = packing.starting_weights(config, Inputs(split.width), split.outputs)
     parts, decayed, others = [], [], []
     for number, layer in enumerate(weights):
         hidden = number < config.layers

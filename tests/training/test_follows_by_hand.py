@@ -14,6 +14,7 @@ import caviar
 from caviar.network.config import OPTIMIZERS
 from caviar.network.draws import uniforms
 from caviar.network.model import Architecture
+from caviar.network.shapes import Inputs
 from caviar.training import packing
 from caviar.training.plan import DEV, FILLER, TRAIN, Program, hyperparameters, program_for
 from caviar.training.rows import Order
@@ -67,12 +68,12 @@ def test_five_steps_in_float64(optimizer, batch_norm, task):
         norm_epsilon=1e-3,
         **settings,
     )
-    architecture = Architecture(4, (8, 8), split.outputs, "exponential", batch_norm, dropout=True)
+    architecture = Architecture(Inputs(4), (8, 8), split.outputs, "exponential", batch_norm, dropout=True)
     if task == "regression":
         architecture = dataclasses.replace(architecture, output="linear")
     program = Program(architecture, split.task, 12, "train", "cross_entropy" if task == "classification" else "squared")
     rng = np.random.default_rng(3)
-    start = packing.starting_weights(config, 4, split.outputs)
+    start = packing.starting_weights(config, Inputs(4), split.outputs)
     start = tuple(layer._replace(b=rng.normal(size=layer.b.shape)) for layer in start)
     layers, optimizer_by_hand, moving = hand(start), by_hand.Optimizer(config), None
     x, y = split.x.astype(float), split.y.astype(int if task == "classification" else float)
@@ -97,9 +98,8 @@ def test_five_steps_in_float64(optimizer, batch_norm, task):
                 (0.9 * m + 0.1 * mean, 0.9 * v + 0.1 * var) for (m, v), (mean, var) in zip(past, seen, strict=True)
             ]
             assert float(state.loss_sum) - before == pytest.approx(value, rel=1e-12)
-    weights, statistics = packing.unpadded(
-        *jax.tree.map(lambda v: np.asarray(v)[None], (state.weights, state.moving)), 0, (4, 7, 5, split.outputs)
-    )
+    alone = jax.tree.map(lambda v: np.asarray(v)[None], (state.weights, state.moving))
+    weights, statistics = packing.unpadded(*alone, 0, packing.shapes_of(config, Inputs(4), split.outputs))
     assert weights[0].w.dtype == np.float64
     assert_same_weights(weights, layers, rtol=1e-9, atol=1e-12)
     assert len(statistics) == (2 if batch_norm else 0)
@@ -116,11 +116,11 @@ def test_a_mini_batch_without_a_row_changes_nothing(optimizer, group):
     split = toy_splits.classes()
     config = caviar.Config(hidden_units=(8, 8), activation=("elu", "tanh"), batch_norm=True, dropout=0.3, l2=1.0)
     config = config.changed(optimizer=optimizer, weight_decay=0.1, l1=1.0)
-    architecture = Architecture(4, (8, 8), 3, "exponential", batch_norm=True, dropout=True)
+    architecture = Architecture(Inputs(4), (8, 8), 3, "exponential", batch_norm=True, dropout=True)
     program = Program(architecture, "classification", 12, "train")
     with jax.enable_x64(True):
         one = packing.stacked([hyperparameters(config, split)], np.dtype(float))
-        start = packing.padded([packing.starting_weights(config, 4, 3)], architecture, np.dtype(float))
+        start = packing.padded([packing.starting_weights(config, Inputs(4), 3)], architecture, np.dtype(float))
         state = packing.first_state(start, one, architecture)
         one, state = jax.tree.map(lambda v: jnp.asarray(v[0]), (one, state))
         x, y = jnp.asarray(split.x[:12].T.astype(float)), jnp.asarray(split.y[:12].astype(int))
@@ -158,7 +158,7 @@ def test_whole_runs_follow_in_float32(batch_norm):
     assert [len(rows) for rows in mini_batches] == [28, 28, 28, 12] * 3
     for run in caviar.train(split, configs):
         config = run.config
-        layers = hand(packing.starting_weights(config, 4, 3))
+        layers = hand(packing.starting_weights(config, Inputs(4), 3))
 
         def drawn(step, config=config):
             keys = [jax.random.fold_in(jax.random.fold_in(key, step), layer) for layer in range(2)]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import caviar
+from caviar.network.shapes import Inputs
 from caviar.training import packing
 from caviar.training.plan import (
     epochs_planned,
@@ -78,6 +79,17 @@ FED_IN = [
 """What costs every network that shares it with one that asks for it is compiled for that one alone."""
 
 
+OF_CONVOLUTIONS = [
+    {"filters": (5, 9, 7)},
+    {"kernel_size": 1},
+    {"stride": (1, 2, 1)},
+    {"pooling": 1},
+    {"global_pooling": True},
+    {"residual": True},
+    {"augment": "flip"},
+]
+
+
 def test_what_may_differ_within_a_program():
     """Traced settings share one; those that decide what is compiled do not."""
     split, base = toy_splits.classes(), caviar.Config(hidden_units=(16, 16), dropout=0.1, batch_size=32)
@@ -90,11 +102,19 @@ def test_what_may_differ_within_a_program():
     assert program_for(base.changed(rows=(0, 3)), split) == program_for(base.changed(rows=(1, 4)), split)
 
 
+def test_what_may_differ_within_a_program_of_convolutions():
+    split, base = toy_splits.images(), caviar.Config(hidden_units=16, filters=(5, 6, 7), dropout=0.1)
+    program = program_for(base, split)
+    assert program_for(base.changed(filters=(1, 8, 3), dropout=(0.1, 0.5, 0.2, 0.0)), split) == program
+    for settings in OF_CONVOLUTIONS:
+        assert program_for(base.changed(**settings), split) != program, settings
+
+
 def test_every_setting_is_traced_or_compiled():
     """A new setting of Config must be put into one of the lists above, or change neither."""
     neither = {"initial_scale", "momentum", "momentum_form", "beta1", "beta2", "epsilon", "decay_rate", "decay_every"}
     neither |= {"huber_delta", "norm_statistics"}
-    named = {name for settings in FREE + FED_IN for name in settings}
+    named = {name for settings in FREE + FED_IN + OF_CONVOLUTIONS for name in settings}
     assert named | neither == {field.name for field in dataclasses.fields(caviar.Config)}
 
 
@@ -125,11 +145,11 @@ def test_into_a_lane_and_out_again(batch_norm):
     split = toy_splits.classes()
     configs = [caviar.Config(hidden_units=u, batch_norm=batch_norm, seed=s) for s, u in enumerate([(9, 16), (16, 11)])]
     architecture = program_for(configs[0], split).architecture
-    weights = [packing.starting_weights(config, 4, 3) for config in configs]
+    weights = [packing.starting_weights(config, Inputs(4), 3) for config in configs]
     packed = packing.padded(weights, architecture, np.dtype(float))
     assert [layer.w.shape for layer in packed] == [(2, 16, 4), (2, 16, 16), (2, 3, 16)]
     for slot, (config, own) in enumerate(zip(configs, weights, strict=True)):
-        back, _ = packing.unpadded(packed, (), slot, (4, *config.hidden_units, 3))
+        back, _ = packing.unpadded(packed, (), slot, packing.shapes_of(config, Inputs(4), 3))
         for a, b in zip(back, own, strict=True):
             np.testing.assert_array_equal(a.w, b.w)
             np.testing.assert_array_equal(a.b, b.b)
@@ -139,8 +159,8 @@ def test_into_a_lane_and_out_again(batch_norm):
 def test_how_a_network_starts():
     """W by its initialiser, b = 0, gamma = 1; the last layer is drawn alike and has no gamma."""
     config = caviar.Config(hidden_units=(5, 7), initializer="lecun", batch_norm=True)
-    first, second, last = packing.starting_weights(config, 4, 3)
-    he = packing.starting_weights(config.changed(initializer="he"), 4, 3)
+    first, second, last = packing.starting_weights(config, Inputs(4), 3)
+    he = packing.starting_weights(config.changed(initializer="he"), Inputs(4), 3)
     for layer, other in zip((first, second, last), he, strict=True):
         np.testing.assert_allclose(other.w, np.sqrt(2) * np.asarray(layer.w))
         assert not np.asarray(layer.b).any()

@@ -6,6 +6,7 @@ from toy_splits import assert_same_bits
 
 import caviar
 from caviar.errors import BadConfig
+from caviar.network.shapes import Inputs
 from caviar.training import feed
 from caviar.training.outputs import outputs
 from caviar.training.packing import starting_weights
@@ -32,7 +33,7 @@ def test_training_loss_falls_in_every_iteration():
 def test_one_step_of_full_batch_is_gradient_descent():
     """W1 - W0 = -alpha dJ/dW, by two rates."""
     split = toy_splits.classes()
-    start = starting_weights(FULL, 4, 3)
+    start = starting_weights(FULL, Inputs(4), 3)
     ends = caviar.train(split, [FULL.changed(epochs=1, learning_rate=rate) for rate in (0.1, 0.2)])
     for layer, one, two in zip(start, *(run.weights for run in ends), strict=True):
         np.testing.assert_allclose(two.w - layer.w, 2 * (one.w - layer.w), rtol=1e-4, atol=1e-6)
@@ -104,7 +105,7 @@ def test_divergence_is_contained_and_marked(kind):
     assert bad.best_epoch == 0
     assert bad.epochs == 1
     assert bad.at_best("dev_loss") == np.inf
-    for layer, start in zip(bad.weights, starting_weights(bad.config, 4, split.outputs), strict=True):
+    for layer, start in zip(bad.weights, starting_weights(bad.config, Inputs(4), split.outputs), strict=True):
         np.testing.assert_array_equal(layer.w, start.w.astype(np.float32))  # the last finite ones
 
 
@@ -209,7 +210,7 @@ def test_what_this_split_does_not_have():
 
 def test_nothing_of_the_user_s_is_changed():
     split = toy_splits.classes()
-    weights = starting_weights(BASE, 4, 3)
+    weights = starting_weights(BASE, Inputs(4), 3)
     before = jax.tree.map(np.copy, (split.x, split.y, weights))
     caviar.train(split, [BASE], weights=[weights])
     for a, b in zip(jax.tree.leaves(before), jax.tree.leaves((split.x, split.y, weights)), strict=True):

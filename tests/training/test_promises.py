@@ -9,27 +9,19 @@ import pytest
 import toy_splits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from in_float64 import curves_in_float64
 from toy_splits import assert_same_bits
 
 import caviar
 from caviar.network.activations import ACTIVATIONS
 from caviar.network.config import OPTIMIZERS
 from caviar.network.draws import uniforms
-from caviar.training import drive, lanes, plan
+from caviar.network.shapes import Inputs
+from caviar.training import plan
 from caviar.training.packing import starting_weights
-from caviar.training.rows import Order, device_data
+from caviar.training.rows import Order
 
 SMALL = caviar.Config(hidden_units=(8, 8), batch_size=32, epochs=2, learning_rate=0.01)
-
-
-def curves_in_float64(split, config):
-    """The history of one network trained in float64; in this thread, because the setting is this thread's."""
-    (lane,) = lanes.lanes([config], split)
-    with jax.enable_x64(True):
-        rows = jax.device_put(device_data(config.rows, split))
-        (arrival,) = drive.drive(lane, split, [config], rows, lambda _share, _ended: None, starts={})
-    assert arrival.run.weights[0].w.dtype == np.float64
-    return arrival.run
 
 
 @pytest.mark.parametrize("norm", [{}, {"batch_norm": True}, {"layer_norm": True}], ids=str)
@@ -75,7 +67,7 @@ def test_networks_that_diverge_touch_no_other(places, optimizer):
     good = [SMALL.changed(dropout=0.1 * n, l2=float(n), activation=("silu", "gelu")[n % 2]) for n in range(8)]
     wild = SMALL.changed(learning_rate=1e6, optimizer=optimizer, activation="gelu")
     broken = SMALL.changed(l2=3.0, activation="gelu")
-    start = starting_weights(broken, split.width, split.outputs)
+    start = starting_weights(broken, Inputs(split.width), split.outputs)
     start = (start[0]._replace(w=np.full_like(start[0].w, np.nan)), *start[1:])
     configs, weights = list(good), [None] * 8
     for place, config, own in zip(sorted(places), (wild, broken), (None, start), strict=True):
@@ -99,7 +91,7 @@ def test_seeds_are_streams_of_their_own():
     numbers = {
         "order": [Order(seed, 500, 50).steps(0, 10).ravel() for seed in range(40)],
         "masks": [np.asarray(uniforms(jax.random.key(s), 50, 40, np.dtype(np.float32))).ravel() for s in range(40)],
-        "start": [starting_weights(SMALL.changed(seed=s), 60, 3)[0].w.ravel() for s in range(40)],
+        "start": [starting_weights(SMALL.changed(seed=s), Inputs(60), 3)[0].w.ravel() for s in range(40)],
     }
     for name, of_seeds in numbers.items():
         table = np.corrcoef(np.array(of_seeds, float))

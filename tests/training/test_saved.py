@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 import caviar
 from caviar.errors import BadData, BadRun
+from caviar.network.shapes import Inputs
 from caviar.training.outputs import outputs
 from caviar.training.packing import starting_weights
 
@@ -102,7 +103,7 @@ def test_labels_keep_their_type():
     for labels in ([3, 7], [True, False], ["yes", "no"]):
         x, y = toy_splits.blobs(60, 2, 4)
         split = caviar.split(caviar.read((x, np.array(labels)[y])))
-        weights = starting_weights(CONFIG.changed(batch_norm=False), 4, 2)
+        weights = starting_weights(CONFIG.changed(batch_norm=False), Inputs(4), 2)
         model = caviar.Model(CONFIG.changed(batch_norm=False), weights, (), split.preparation, split.target)
         answer = model.predict(fresh_rows())["prediction"].to_list()
         assert set(answer) <= set(labels)

@@ -15,6 +15,7 @@ from scipy.stats import kstest
 import by_hand
 import caviar
 from caviar.errors import BadConfig
+from caviar.network.shapes import Inputs
 from caviar.remedies.experiment import at_rates
 from caviar.training import mixup, packing
 from caviar.training.outputs import outputs
@@ -82,7 +83,7 @@ def test_five_steps_in_float64(task, own):
     config = BASE.changed(**own)
     program = program_for(config, split)
     rng = np.random.default_rng(3)
-    start = packing.starting_weights(config, 4, split.outputs)
+    start = packing.starting_weights(config, Inputs(4), split.outputs)
     start = tuple(layer._replace(b=rng.normal(size=layer.b.shape)) for layer in start)
     layers, optimizer = hand(start), by_hand.Optimizer(config)
     averaged = [{name: 0 * array for name, array in layer.items()} for layer in layers]
@@ -136,15 +137,15 @@ def test_five_steps_in_float64(task, own):
                     mean[name] = beta * mean[name] + (1 - beta) * layer[name]
             assert float(state.loss_sum) - before == pytest.approx(value, rel=1e-11)
         mean = corrected(state.averaged, jnp.asarray(config.average_weights or 0.0), jnp.asarray(5))
-    sizes = (4, 7, 5, split.outputs)
+    shapes = packing.shapes_of(config, Inputs(4), split.outputs)
     for got, wanted in ((state.weights, layers), (gradients.whole, whole), (gradients.used, used)):
         one_block = jax.tree.map(lambda v: np.asarray(v)[None], got)
-        assert_same_weights(packing.unpadded(one_block, (), 0, sizes)[0], wanted, rtol=1e-8, atol=1e-12)
+        assert_same_weights(packing.unpadded(one_block, (), 0, shapes)[0], wanted, rtol=1e-8, atol=1e-12)
         assert not np.asarray(got[0].w[7:]).any()
     if program.averaged:
         one_block = jax.tree.map(lambda v: np.asarray(v)[None], mean)
         wanted = [{k: v / (1 - beta**5) for k, v in layer.items()} for layer in averaged]
-        assert_same_weights(packing.unpadded(one_block, (), 0, sizes)[0], wanted, rtol=1e-8, atol=1e-12)
+        assert_same_weights(packing.unpadded(one_block, (), 0, shapes)[0], wanted, rtol=1e-8, atol=1e-12)
 
 
 TECHNIQUES = [own for task, own in CASES if task == "classification"] + [
@@ -175,7 +176,7 @@ def test_an_empty_mini_batch_changes_nothing_with_every_technique_on():
     config = BASE.changed(max_norm=0.1, clip_norm=0.1, average_weights=0.9, mixup=1.0, class_weight="balanced", l2=1.0)
     program = program_for(config, split)
     one = packing.stacked([hyperparameters(config, split)], np.dtype(np.float32))
-    start = packing.padded([packing.starting_weights(config, 4, 3)], program.architecture, np.dtype(np.float32))
+    start = packing.padded([packing.starting_weights(config, Inputs(4), 3)], program.architecture, np.dtype(np.float32))
     state = packing.first_state(start, one, program.architecture, averaged=True)
     one, state = jax.tree.map(lambda v: jnp.asarray(v[0]), (one, state))
     batch = Batch(
@@ -353,7 +354,7 @@ def test_the_history_tells_of_gradients_updates_and_units():
     assert set(run.history) - set(brief.history) == set(HISTORY) - {"learning_rate"}
     assert [run.history[name].shape for name in HISTORY] == [(3, 3), (3, 3), (3, 2), (3, 2), (3,)]
     np.testing.assert_allclose(run.history["learning_rate"], 0.05 * 0.95 ** np.arange(3), rtol=1e-6)
-    layers = hand(packing.starting_weights(config, 4, 3))
+    layers = hand(packing.starting_weights(config, Inputs(4), 3))
     for epoch in range(3):
         _, found, _ = by_hand.gradients(layers, split.x[:96].T.astype(float), split.y[:96], config, 96)
         lengths = [np.linalg.norm(own["w"]) for own in found]
@@ -371,7 +372,7 @@ def test_units_that_are_dead_and_saturated_are_counted():
     units = {"relu": (10,), "tanh": (10,), "sigmoid": (10,)}
     for activation in units:
         config = caviar.Config(hidden_units=(10,), activation=activation, learning_rate=0.0, epochs=1, record="layers")
-        first, last = packing.starting_weights(config, 4, 3)
+        first, last = packing.starting_weights(config, Inputs(4), 3)
         b = np.zeros(10)
         b[:4] = -100
         (run,) = caviar.train(split, [config], [(first._replace(b=b), last)])

@@ -29,6 +29,13 @@ def numbers():
     return caviar.split(caviar.read((x, 50 + 7 * np.tanh(x[:, 0] * x[:, 1]) + rng.normal(size=160))), dev=32, test=32)
 
 
+@functools.cache
+def images():
+    """Three classes of 8 x 6 pixels in 2 channels, 96 train and 32 dev rows."""
+    x, y = blobs(160, 3, 96)
+    return caviar.split(caviar.read((x.reshape(160, 8, 6, 2).astype(np.float32), y)), dev=32, test=32)
+
+
 def assert_same_bits(one, other):
     """Two runs have the same bits, in weights and in history."""
     assert (one.config, one.status, one.best_epoch) == (other.config, other.status, other.best_epoch)

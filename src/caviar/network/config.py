@@ -9,6 +9,7 @@ from caviar.errors import BadConfig, nearest
 from caviar.network.activations import ACTIVATIONS, ActivationName
 from caviar.network.initializers import INITIALIZERS, InitializerName
 from caviar.network.losses import LOSSES, OUTPUTS, LossName, OutputName
+from caviar.network.shapes import Convolution
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
 OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
@@ -27,6 +28,13 @@ SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 
 ByHand = tuple[tuple[int, float], ...]
 """A schedule given by hand: (finished epochs, learning rate from then on), in order."""
+
+AugmentName = Literal["flip", "shift", "crop", "rotate", "cutout"]
+Augment = tuple[tuple[AugmentName, float], ...]
+AUGMENT_USUAL: dict[AugmentName, float] = {"flip": 0.5, "shift": 2, "crop": 4, "rotate": 15, "cutout": 8}
+"""How much of each change of images when its word stands alone."""
+_AUGMENT_MOST = {"flip": 1, "rotate": 180}
+"""Where the amount is no whole number."""
 
 MomentumForm = Literal["average", "sum"]
 NormStatistics = Literal["moving", "exact"]
@@ -53,8 +61,19 @@ _XAVIER = (
 class Config:
     """One network and how it learns. Every field may differ between the networks of one call of `train`.
 
+    Convolutions come first; "hidden layers" are they and the dense ones behind them, in this order.
+
     Attributes:
-        hidden_units: units of each hidden layer, each at least 1; () is a linear model.
+        hidden_units: units of each dense hidden layer, each at least 1; () is a linear model.
+        filters: of each convolution in front of the dense layers, each at least 1; for images.
+        kernel_size: rows and columns that a filter sees, odd: one for all convolutions or one per convolution. Images
+            are padded with zeros, so that they keep their size.
+        stride: rows and columns from one place of a filter to the next, alike; 2 halves the image.
+        pooling: side of the squares of which the largest activation is kept behind each convolution, alike; 1 keeps
+            all. One for all is used behind every residual block, not inside.
+        global_pooling: mean of every filter over the image in front of the dense layers, instead of all its places.
+        residual: the convolutions behind the first are taken in pairs, whose input is added to what the second gives
+            before its activation; filters that the input lacks count as 0 (He et al. 2016, shortcut A).
         activation: one word for all hidden layers, or one per layer.
         output: what is made of the last layer's z: `softmax`, `sigmoid` (one per class) or `linear`; None is softmax
             for classes and linear for numbers. One that does not suit the target is allowed.
@@ -66,14 +85,15 @@ class Config:
         initial_scale: standard deviation for `normal`; 0.01 is the course's.
         prior_bias: start the last layer's bias so that a network with weights 0 predicts the class shares of its
             training rows; numbers are standardised, so that their mean is 0 already.
-        batch_norm: normalise z of every hidden layer over the mini-batch.
-        layer_norm: normalise z of every hidden layer over its units, for each example; not beside batch norm.
+        batch_norm: normalise z of every hidden layer over the mini-batch (of a filter: and over the image).
+        layer_norm: normalise z of every hidden layer over its units, for each example (and each place of the image);
+            not beside batch norm.
         norm_epsilon: added to the variance in batch norm and layer norm, in [1e-20, 1).
         norm_beta: weight of the past in batch norm's moving averages, in [0, 1).
         norm_statistics: what batch norm uses at test: `moving` averages from training, or the `exact` ones, by a
             pass of the final network over its training rows. The history is measured with the moving ones.
         dropout: share of hidden units dropped, in [0, 1): one for all hidden layers or one per layer.
-            The course's keep_prob is 1 - dropout.
+            The course's keep_prob is 1 - dropout. Of convolutions whole filters are dropped (Tompson et al. 2015).
         l1: lambda of J += lambda / (2 m) * sum |W|, at least 0; m is the number of training rows.
         l2: lambda of J += lambda / (2 m) * sum W^2, at least 0 (PyTorch's weight_decay is l2 / m).
         weight_decay: decoupled decay, W -= rate * weight_decay * W, at least 0.
@@ -82,6 +102,9 @@ class Config:
         input_noise: standard deviation of Gaussian noise added to the prepared inputs in training, at least 0.
         mixup: alpha of mixup, at least 0; 0 is off. Every mini-batch is mixed with its own rows one place on, with a
             share drawn from Beta(alpha, alpha).
+        augment: changes of images in training, words or (word, amount): `flip` left to right (chance, 0.5), `shift`
+            (most pixels, 2), `crop` behind padding (pixels, 4), `rotate` (most degrees, 15), `cutout` (side of a
+            square, 8); see `training.augment`.
         label_smoothing: share of the target spread over all classes, in [0, 1); classification only.
         class_weight: None, "balanced" (every class counts alike in J) or one weight per class, in sorted order, each
             at least 0; only their ratios matter, since they are scaled to a mean of 1 over the training rows.
@@ -122,6 +145,12 @@ class Config:
     """
 
     hidden_units: tuple[int, ...] = (64, 64)
+    filters: tuple[int, ...] = ()
+    kernel_size: int | tuple[int, ...] = 3
+    stride: int | tuple[int, ...] = 1
+    pooling: int | tuple[int, ...] = 2
+    global_pooling: bool = False
+    residual: bool = False
     activation: ActivationName | tuple[ActivationName, ...] = "relu"
     output: OutputName | None = None
     loss: LossName | None = None
@@ -141,6 +170,7 @@ class Config:
     max_norm: float | None = None
     input_noise: float = 0.0
     mixup: float = 0.0
+    augment: tuple[AugmentName | tuple[AugmentName, float], ...] = ()
     label_smoothing: float = 0.0
     class_weight: Literal["balanced"] | tuple[float, ...] | None = None
     optimizer: OptimizerName = "adam"
@@ -171,20 +201,25 @@ class Config:
             value = getattr(self, field.name)
             if isinstance(value, list | tuple):
                 object.__setattr__(self, field.name, tuple(tuple(v) if isinstance(v, list) else v for v in value))
-        if isinstance(self.hidden_units, int) and not isinstance(self.hidden_units, bool):
-            object.__setattr__(self, "hidden_units", (self.hidden_units,))
+        for name in ("hidden_units", "filters"):
+            value = getattr(self, name)
+            if isinstance(value, int) and not isinstance(value, bool):
+                object.__setattr__(self, name, (value,))
         self._check_network()
         self._check_regularisation()
         self._check_learning()
 
     def _check_network(self) -> None:
-        if not isinstance(self.hidden_units, tuple):
-            raise BadConfig(
-                f"Config.hidden_units must be whole numbers, one per hidden layer, got {self.hidden_units!r}."
-            )
-        for units in self.hidden_units:
-            _whole("hidden_units", units, 1, 1 << 20)
-        _per_layer("activation", self.activation, self.hidden_units)
+        for name in ("hidden_units", "filters"):
+            if not isinstance(getattr(self, name), tuple):
+                raise BadConfig(
+                    f"Config.{name} must be whole numbers, one per layer, got {getattr(self, name)!r}. For example "
+                    "(64, 64)."
+                )
+            for units in getattr(self, name):
+                _whole(name, units, 1, 1 << 20)
+        self._check_convolutions()
+        _per_layer("activation", self.activation, self.layers)
         for name in self.activations:
             _word("activation", name, ACTIVATIONS)
         if self.initializer == "xavier":
@@ -195,13 +230,54 @@ class Config:
         self._check_norm()
         self._check_loss()
 
+    def _check_convolutions(self) -> None:
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        for name in ("kernel_size", "stride", "pooling", "global_pooling", "residual"):
+            if not self.filters and getattr(self, name) != usual[name]:
+                raise BadConfig(
+                    f"Config.{name} must be left out without filters, got {getattr(self, name)!r}: it belongs to "
+                    "convolutions. Add filters=(16, 32), or leave it out."
+                )
+        for name in ("global_pooling", "residual"):
+            _flag(name, getattr(self, name))
+        for name in ("kernel_size", "stride", "pooling"):
+            value = getattr(self, name)
+            _per_layer(name, value, len(self.filters), "convolution", "filters")
+            for one in value if isinstance(value, tuple) else (value,):
+                _whole(name, one, 1, 1 << 10)
+                if name == "kernel_size" and one % 2 == 0:
+                    raise BadConfig(
+                        f"Config.kernel_size must be odd, got {one}: a filter has a middle, so that images keep their "
+                        f"size. Use {one + 1}."
+                    )
+        if self.residual:
+            self._check_residual()
+
+    def _check_residual(self) -> None:
+        if len(self.filters) % 2 == 0:
+            raise BadConfig(
+                f"Config.residual needs one convolution and then pairs of them, got {len(self.filters)} filters. "
+                f"For example filters={(*self.filters, self.filters[-1])}."
+            )
+        for second in range(2, len(self.filters), 2):
+            if self.filters[second] < self.filters[second - 2]:
+                raise BadConfig(
+                    f"Config.filters must not fall from one residual block to the next, got {self.filters}: the "
+                    "input of a block is added to its output. Let them grow."
+                )
+            if isinstance(self.pooling, tuple) and self.pooling[second - 1] != 1:
+                raise BadConfig(
+                    f"Config.pooling must be 1 behind the first convolution of a residual block, got {self.pooling}. "
+                    "Pool behind the second one."
+                )
+
     def _check_norm(self) -> None:
         _number("norm_epsilon", self.norm_epsilon, _SMALLEST, 1, advice="The course's is 1e-8.")
         _number("norm_beta", self.norm_beta, 0, 1)
         _word("norm_statistics", self.norm_statistics, get_args(NormStatistics))
         for name in ("batch_norm", "layer_norm"):
             _flag(name, getattr(self, name))
-            if getattr(self, name) and not self.hidden_units:
+            if getattr(self, name) and not self.layers:
                 raise BadConfig(
                     f"Config.{name} must be False without hidden layers: it normalises hidden layers. Add "
                     "hidden_units or leave it out."
@@ -227,7 +303,7 @@ class Config:
         _number("huber_delta", self.huber_delta, _SMALLEST, math.inf)
 
     def _check_regularisation(self) -> None:
-        _per_layer("dropout", self.dropout, self.hidden_units)
+        _per_layer("dropout", self.dropout, self.layers)
         for rate in self.dropouts:
             _number(
                 "dropout",
@@ -243,7 +319,29 @@ class Config:
             _number("max_norm", self.max_norm, _SMALLEST, math.inf, advice="Usual values are 1 to 4.")
         for name in ("input_noise", "mixup"):
             _number(name, getattr(self, name), 0, math.inf)
+        self._check_augment()
         self._check_class_weight()
+
+    def _check_augment(self) -> None:
+        own: Any = (self.augment,) if isinstance(self.augment, str) else self.augment
+        if not isinstance(own, tuple):
+            raise BadConfig(
+                f"Config.augment must be words or pairs (word, amount), got {own!r}. For example "
+                "('flip', ('shift', 2))."
+            )
+        pairs: dict[Any, float] = {}
+        for one in own:
+            name, amount = one if isinstance(one, tuple) and len(one) == 2 else (one, None)
+            _word("augment", name, get_args(AugmentName), advice="Or a pair such as ('shift', 2).")
+            amount = AUGMENT_USUAL[name] if amount is None else amount  # pyright: ignore[reportArgumentType]
+            if name in _AUGMENT_MOST:
+                _number("augment", amount, 0, _AUGMENT_MOST[name] + 1e-9, advice=f"It is the amount of {name!r}.")
+            else:
+                _whole("augment", amount, 0, 1 << 10, advice=f"It is the amount of {name!r}, in pixels.")
+            if name in pairs:
+                raise BadConfig(f"Config.augment must name every change once, got {own!r}. Leave one of them out.")
+            pairs[name] = amount
+        object.__setattr__(self, "augment", tuple(sorted(pairs.items())))
 
     def _check_class_weight(self) -> None:
         weights = self.class_weight
@@ -349,8 +447,24 @@ class Config:
 
     @property
     def layers(self) -> int:
-        """Number of hidden layers."""
-        return len(self.hidden_units)
+        """Number of hidden layers, convolutions and dense ones."""
+        return len(self.filters) + len(self.hidden_units)
+
+    @property
+    def convolutions(self) -> tuple[Convolution, ...]:
+        """The convolutions, in order."""
+        kernels, strides, pools = (
+            value if isinstance(value, tuple) else (value,) * len(self.filters)
+            for value in (self.kernel_size, self.stride, self.pooling)
+        )
+        if self.residual and not isinstance(self.pooling, tuple):
+            pools = tuple(1 if number % 2 else pool for number, pool in enumerate(pools))
+        return tuple(Convolution(*each) for each in zip(self.filters, kernels, strides, pools, strict=True))
+
+    @property
+    def augmentation(self) -> Augment:
+        """The changes of images with their amounts, in the order of their words."""
+        return self.augment  # pyright: ignore[reportReturnType]  (put into this form when it was checked)
 
     @property
     def activations(self) -> tuple[ActivationName, ...]:
@@ -441,9 +555,9 @@ def _whole(name: str, value: Any, low: int, high: int, advice: str = "") -> None
         raise BadConfig(f"Config.{name} must be a whole number from {low} to {high}, got {value!r}. {advice}".rstrip())
 
 
-def _per_layer(name: str, value: Any, hidden_units: tuple[int, ...]) -> None:
-    if isinstance(value, tuple) and len(value) != len(hidden_units):
+def _per_layer(name: str, value: Any, layers: int, layer: str = "hidden layer", of: str = "hidden_units") -> None:
+    if isinstance(value, tuple) and len(value) != layers:
         raise BadConfig(
-            f"Config.{name} must be one value, or one per hidden layer ({len(hidden_units)}), got {len(value)} values. "
-            "Give one for all layers, or as many as hidden_units has."
+            f"Config.{name} must be one value, or one per {layer} ({layers}), got {len(value)} values. "
+            f"Give one for all, or as many as {of} has."
         )

@@ -6,7 +6,8 @@ the rest off.
 """
 
 import dataclasses
-import itertools
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -14,50 +15,64 @@ from jaxtyping import Array, Float, Int
 
 from caviar.network import layers
 from caviar.network.activations import Coefficients, Family, activate
+from caviar.network.convolution import convolve, max_pool
 from caviar.network.layers import Layer, Statistics
 from caviar.network.losses import OutputName
+from caviar.network.shapes import Convolution, Inputs, LayerShape, layer_shapes
 
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
     """What a compiled forward pass is made for."""
 
-    features: int
+    inputs: Inputs
     units: tuple[int, ...]
-    """Units of each hidden layer, padded to the program's width class."""
+    """Units of each dense hidden layer, padded to the program's width class."""
     outputs: int
     family: Family
     batch_norm: bool
     dropout: bool
     layer_norm: bool = False
     output: OutputName = "softmax"
+    convolutions: tuple[Convolution, ...] = ()
+    """In front of the dense layers, with padded filters."""
+    global_pooling: bool = False
+    residual: bool = False
+
+    @functools.cached_property
+    def shapes(self) -> tuple[LayerShape, ...]:
+        """Of every layer, padding included."""
+        return layer_shapes(
+            self.inputs, self.convolutions, self.units, self.outputs, global_pooling=self.global_pooling
+        )
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """Features, units of every hidden layer, outputs."""
-        return (self.features, *self.units, self.outputs)
+    def widths(self) -> tuple[int, ...]:
+        """Units or filters of every hidden layer."""
+        return tuple(shape.units for shape in self.shapes[:-1])
 
     @property
     def products_per_row(self) -> int:
         """Multiplications of one forward pass for one row, padding included: the cost of a network."""
-        return sum(inputs * units for inputs, units in itertools.pairwise(self.sizes))
+        return sum(shape.inputs * shape.units * shape.places for shape in self.shapes)
 
     @property
     def weights(self) -> int:
         """Parameters, padding included."""
-        return sum((inputs + 1) * units for inputs, units in itertools.pairwise(self.sizes))
+        return sum((shape.inputs + 1) * shape.units for shape in self.shapes)
 
     @property
     def activations(self) -> int:
         """Numbers that a forward pass holds for one row."""
-        return sum(self.sizes)
+        patches = sum(shape.inputs * shape.places for shape in self.shapes[: len(self.convolutions)])
+        return self.inputs.features + patches + sum(shape.units * shape.places for shape in self.shapes)
 
 
 class Behaviour(NamedTuple):
     """What may differ between the forward passes of one program; shapes of one network."""
 
     units: Int[Array, " layers"]
-    """True units of each hidden layer."""
+    """True units or filters of each hidden layer."""
     activation: Coefficients
     """One value per hidden layer in each coefficient."""
     keep: Float[Array, " layers"]
@@ -70,8 +85,9 @@ class Seen(NamedTuple):
 
     statistics: tuple[Statistics, ...]
     """Of the mini-batch, for the hidden layers that were normalised by it."""
-    hidden: tuple[Float[Array, "units batch"], ...]
-    """What each hidden layer's activation gives, before dropout; padded units included."""
+    hidden: tuple[Float[Array, "units columns"], ...]
+    """What each hidden layer's activation gives, before dropout; padded units included. Columns are examples; of a
+    convolution they are places of the image, at each of them all examples."""
 
 
 def forward(
@@ -100,28 +116,62 @@ def forward(
         z of the last layer, and what was seen on the way.
     """
     seen, hidden = [], []
-    a = x
-    for number, layer in enumerate(weights[:-1]):
-        on = jnp.arange(architecture.units[number]) < behaviour.units[number]
-        z = layers.dense(layer, a)
+
+    def activated(number: int, z: Array, shortcut: Array | None = None) -> Array:
+        """The activations of a hidden layer (units, columns), from its weighted inputs without bias."""
+        layer = weights[number]
+        places = z.shape[1] // x.shape[1]
+        on = jnp.arange(z.shape[0]) < behaviour.units[number]
         if architecture.batch_norm:
             if number < len(statistics):
                 used = statistics[number]
             else:
                 assert row_weight is not None
-                used = layers.batch_statistics(z, row_weight)
+                used = layers.batch_statistics(z, jnp.tile(row_weight, places))
                 seen.append(used)
             z = layers.normalize(z, layer, used, behaviour.norm_epsilon)
         elif architecture.layer_norm:
             z = layers.normalize_units(z, layer, on, behaviour.norm_epsilon)
         else:
             z = z + layer.b[:, None]
+        if shortcut is not None:
+            z = z + shortcut
         a = activate(z, Coefficients(*(c[number] for c in behaviour.activation)), architecture.family)
         hidden.append(a)
         if architecture.dropout and uniforms is not None:
             keep = jnp.where(on, behaviour.keep[number], 0)
-            a = layers.dropout(a, uniforms[number], keep)
-        else:
-            a = jnp.where(on[:, None], a, 0)
+            return layers.dropout(a, jnp.tile(uniforms[number], (1, places)), keep)
+        return jnp.where(on[:, None], a, 0)
+
+    a = _convolved(architecture, weights, x, activated) if architecture.convolutions else x
+    for number in range(len(architecture.convolutions), len(weights) - 1):
+        a = activated(number, layers.dense(weights[number], a))
     last = weights[-1]
     return layers.dense(last, a) + last.b[:, None], Seen(tuple(seen), tuple(hidden))
+
+
+def _convolved(
+    architecture: Architecture,
+    weights: tuple[Layer, ...],
+    x: Float[Array, "features batch"],
+    activated: Callable[..., Float[Array, "units columns"]],
+) -> Float[Array, "inputs batch"]:
+    """What the convolutions hand to the dense layers."""
+    image = architecture.inputs.image
+    assert image is not None
+    batch = x.shape[1]
+    a = x.reshape(image.channels, image.height, image.width, batch)
+    beginning = a
+    for number, convolution in enumerate(architecture.convolutions):
+        z = convolve(weights[number].w, a, kernel=convolution.kernel, stride=convolution.stride)
+        filters, height, width, _ = z.shape
+        opens, closes = (architecture.residual and number > 0 and number % 2 == part for part in (1, 0))
+        if opens:
+            beginning = a[:, :: convolution.stride, :: convolution.stride]
+        shortcut = None
+        if closes:
+            shortcut = beginning[:, :: convolution.stride, :: convolution.stride]
+            shortcut = jnp.pad(shortcut, ((0, filters - len(shortcut)), (0, 0), (0, 0), (0, 0))).reshape(filters, -1)
+        a = activated(number, z.reshape(filters, -1), shortcut).reshape(filters, height, width, batch)
+        a = max_pool(a, convolution.pool)
+    return a.mean(axis=(1, 2)) if architecture.global_pooling else a.reshape(-1, batch)

@@ -42,14 +42,15 @@ class Remedy:
 
 
 def with_layers(config: Config, hidden_units: tuple[int, ...]) -> dict[str, Any]:
-    """The settings that give a config other hidden layers.
+    """The settings that give a config other dense hidden layers.
 
     What it has per layer, activation or dropout, is cut to the layers, or goes on as in the last.
     """
+    layers = len(config.filters) + len(hidden_units)
     settings: dict[str, Any] = {"hidden_units": hidden_units}
     for name in ("activation", "dropout"):
         own = getattr(config, name)
-        if isinstance(own, tuple) and len(own) != len(hidden_units):
+        if isinstance(own, tuple) and len(own) != layers:
             more = own[-1:] or (getattr(Config, name),)
-            settings[name] = (own + more * len(hidden_units))[: len(hidden_units)]
+            settings[name] = (own + more * layers)[:layers]
     return settings

@@ -15,13 +15,13 @@ import numpy as np
 from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.network.config import Config
-from caviar.training import packing
+from caviar.training import augment, packing
 from caviar.training.checkpoints import Checkpoints, Journey
 from caviar.training.exact_statistics import exact_statistics
 from caviar.training.feed import Feed
 from caviar.training.lanes import Lane
 from caviar.training.packing import Weights
-from caviar.training.plan import Hyperparameters, hyperparameters, last_epoch, prior_bias
+from caviar.training.plan import Hyperparameters, hyperparameters, inputs_of, last_epoch, prior_bias
 from caviar.training.program import EPOCHS_PER_CALL, advance, empty_record
 from caviar.training.record import Run, Status
 from caviar.training.side_by_side import Tell
@@ -102,6 +102,7 @@ def drive(
         journey = kept.recall(journey, empty_record(lane.program, lane.size, split.x.dtype)) or journey
     at, state, recorded = journey
     seed = np.uint32(lane.seed)
+    amounts = packing.scalars(augment.amounts(lane.augment), split.x.dtype)
     advance_lane = advance(lane.program, per_epoch)
 
     now, active = max(1, most // 16), bool(np.any(state.monitor.active))
@@ -111,7 +112,7 @@ def drive(
         steps = feed.steps(at, now)
         began = time.perf_counter()
         state, record = advance_lane(
-            state, settings, steps.rates, steps.shares, data, steps.rows, seed, np.int32(at), np.int32(now)
+            state, settings, amounts, steps.rates, steps.shares, data, steps.rows, seed, np.int32(at), np.int32(now)
         )
         at += now
         closed = at // per_epoch - epoch
@@ -162,7 +163,7 @@ def _begun(
 def starting_weights(config: Config, split: Split) -> Weights:
     """The weights from which a network starts that is given none."""
     last_bias = prior_bias(config, split) if config.prior_bias else None
-    return packing.starting_weights(config, split.width, split.outputs, last_bias)
+    return packing.starting_weights(config, inputs_of(split.width, split.image_shape), split.outputs, last_bias)
 
 
 def _ended(lane: Lane, record: Measures, monitor: Monitor, epoch: int, split: Split) -> Iterator[Epochs]:
@@ -193,8 +194,8 @@ def _arrived(
     arrivals = []
     for slot, number in enumerate(lane.members):
         config = networks[slot]
-        sizes = (split.width, *config.hidden_units, split.outputs)
-        weights, seen = packing.unpadded(state.kept, statistics, slot, sizes)
+        shapes = packing.shapes_of(config, inputs_of(split.width, split.image_shape), split.outputs)
+        weights, seen = packing.unpadded(state.kept, statistics, slot, shapes)
         epochs = int(state.monitor.trained[slot])
         run = Run(
             config=config,

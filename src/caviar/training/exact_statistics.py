@@ -16,10 +16,8 @@ from jaxtyping import Array, Float, Int
 from caviar.network.layers import Layer, Statistics
 from caviar.network.model import Architecture, forward
 from caviar.training import devices
-from caviar.training.plan import FILLER, Hyperparameters
+from caviar.training.plan import FILLER, Hyperparameters, rows_at_once
 from caviar.training.step import Data
-
-_CHUNK = 1024
 
 
 def exact_statistics(
@@ -38,12 +36,13 @@ def exact_statistics(
     """
     x, group = np.asarray(data.x), np.asarray(data.group)
     found: list[Statistics] = []
-    for _ in architecture.units:
+    chunk = rows_at_once(architecture)
+    for _ in architecture.widths:
         rows = mean = deviation = 0.0
-        for first in range(0, len(x), _CHUNK):
-            columns = np.zeros((x.shape[1], _CHUNK), x.dtype)
-            groups = np.full(_CHUNK, FILLER, np.int32)
-            part = slice(first, min(first + _CHUNK, len(x)))
+        for first in range(0, len(x), chunk):
+            columns = np.zeros((x.shape[1], chunk), x.dtype)
+            groups = np.full(chunk, FILLER, np.int32)
+            part = slice(first, min(first + chunk, len(x)))
             columns[:, : len(x[part])], groups[: len(x[part])] = x[part].T, group[part]
             came = _chunk_statistics(architecture)(weights, settings, tuple(found), columns, groups)
             n, m, v = (np.asarray(value, float) for value in came)

@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from caviar.data.split import Split
-from caviar.network.config import Config, Sampling
+from caviar.network.config import Augment, Config, Sampling
 from caviar.training import devices
 from caviar.training.plan import FOLDS, Program, last_epoch, program_for
 
 
 class Lane(NamedTuple):
-    """Networks of one program that share their random numbers, one dealing of the rows and one sampling of them."""
+    """Networks of one program that share their random numbers, one dealing of the rows, and what is done to images."""
 
     program: Program
     sampling: Sampling
+    augment: Augment
     seed: int
     size: int
     members: tuple[int, ...]
@@ -34,20 +35,20 @@ def lanes(configs: Sequence[Config], split: Split, members: Sequence[int] | None
         split: their data.
         members: places in the list of those that are to be trained; None: all.
     """
-    alike: dict[tuple[Program, int, Sampling, int], list[int]] = {}
+    alike: dict[tuple[Program, int, Sampling, Augment, int], list[int]] = {}
     for number in range(len(configs)) if members is None else members:
         config = configs[number]
         folds = config.rows[1] if isinstance(config.rows, tuple) else 0
-        key = program_for(config, split), folds, config.sampling, config.seed
+        key = program_for(config, split), folds, config.sampling, config.augmentation, config.seed
         alike.setdefault(key, []).append(number)
     cut = []
-    for (program, folds, sampling, seed), own in alike.items():
+    for (program, folds, sampling, augment, seed), own in alike.items():
         # A network trained on train and dev together shares the compiled program of the folds, lane size included.
         alike_folds = FOLDS if program.pool == "train+dev" else 0
         size = devices.lane_size(program.architecture.products_per_row, folds or alike_folds)
         own.sort(key=lambda number: last_epoch(configs[number], split), reverse=True)
         parts = [tuple(own[i : i + size]) for i in range(0, len(own), size)]
-        cut += [Lane(program, sampling, seed, size, part) for part in parts]
+        cut += [Lane(program, sampling, augment, seed, size, part) for part in parts]
     first = {lane.program: lane for lane in reversed(cut)}
     return sorted(cut, key=lambda lane: (first[lane.program] is not lane, -cost(lane, configs, split)))
 

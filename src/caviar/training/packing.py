@@ -4,7 +4,6 @@ A layer compiled for 64 units holds a network of 17 in its first 17 rows and col
 zero, because padded units are switched off behind the activation.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -16,6 +15,7 @@ from caviar.network.config import Config
 from caviar.network.initializers import starting_matrix
 from caviar.network.layers import Layer, Statistics
 from caviar.network.model import Architecture
+from caviar.network.shapes import Inputs, LayerShape, layer_shapes
 from caviar.training.optimizers import Moments
 from caviar.training.penalties import penalty
 from caviar.training.plan import Hyperparameters
@@ -25,20 +25,24 @@ Weights = tuple[Layer, ...]
 T = TypeVar("T", bound=NamedTuple)
 
 
-def starting_weights(config: Config, features: int, outputs: int, last_bias: Numbers | None = None) -> Weights:
+def shapes_of(config: Config, inputs: Inputs, outputs: int) -> tuple[LayerShape, ...]:
+    """The true shapes of a network's layers."""
+    return layer_shapes(inputs, config.convolutions, config.hidden_units, outputs, global_pooling=config.global_pooling)
+
+
+def starting_weights(config: Config, inputs: Inputs, outputs: int, last_bias: Numbers | None = None) -> Weights:
     """The weights from which one network starts, at its true widths, float64.
 
     Biases start at 0 - the last one at `last_bias` - and gamma at 1. The last layer is drawn with the same initialiser.
     """
-    sizes = (features, *config.hidden_units, outputs)
     layers = []
-    for number, (inputs, units) in enumerate(itertools.pairwise(sizes)):
+    for number, (fan_in, units, _) in enumerate(shapes_of(config, inputs, outputs)):
         w = starting_matrix(
             config.initializer,
             seed=config.seed,
             layer=number,
             outputs=units,
-            inputs=inputs,
+            inputs=fan_in,
             scale=config.initial_scale,
         )
         hidden = number < config.layers
@@ -46,6 +50,11 @@ def starting_weights(config: Config, features: int, outputs: int, last_bias: Num
         scale = np.ones(units) if hidden and (config.batch_norm or config.layer_norm) else None
         layers.append(Layer(w, b, scale))  # pyright: ignore[reportArgumentType]
     return tuple(layers)
+
+
+def scalars(item: T, dtype: np.dtype) -> T:
+    """Numbers that all networks of a lane share."""
+    return jax.tree.map(lambda value: np.asarray(value, dtype), item)
 
 
 def stacked(items: Sequence[T], dtype: np.dtype) -> T:
@@ -60,9 +69,8 @@ def stacked(items: Sequence[T], dtype: np.dtype) -> T:
 
 def padded(networks: Sequence[Weights], architecture: Architecture, dtype: np.dtype) -> Weights:
     """The weights of several networks as arrays with the axis `networks`, padded with zeros."""
-    sizes = architecture.sizes
     packed = []
-    for number, (inputs, units) in enumerate(itertools.pairwise(sizes)):
+    for number, (inputs, units, _) in enumerate(architecture.shapes):
         layers = [weights[number] for weights in networks]
         w = np.zeros((len(layers), units, inputs), dtype)
         b = np.zeros((len(layers), units), dtype)
@@ -83,7 +91,7 @@ def padded_statistics(
     """Batch norm's statistics of several networks, padded with zeros; () without batch norm."""
     packed = []
     for number in range(len(networks[0])):
-        mean, variance = np.zeros((2, len(networks), architecture.units[number]), dtype)
+        mean, variance = np.zeros((2, len(networks), architecture.widths[number]), dtype)
         for slot, network in enumerate(networks):
             n = len(network[number].mean)
             mean[slot, :n], variance[slot, :n] = network[number]
@@ -97,7 +105,7 @@ def first_state(
     """A lane before its first step: nothing averaged, nothing kept but the starting weights."""
     networks, dtype = weights[0].w.shape[0], weights[0].w.dtype
     zeros = jax.tree.map(np.zeros_like, weights)
-    widths = architecture.units if architecture.batch_norm else ()
+    widths = architecture.widths if architecture.batch_norm else ()
     still = tuple(Statistics(np.zeros((networks, n), dtype), np.zeros((networks, n), dtype)) for n in widths)  # pyright: ignore[reportArgumentType]
     nothing = np.zeros(networks, np.int32)
     monitor = Monitor._make(
@@ -127,15 +135,15 @@ def first_state(
 
 
 def unpadded(
-    weights: Weights, statistics: tuple[Statistics, ...], slot: int, sizes: Sequence[int]
+    weights: Weights, statistics: tuple[Statistics, ...], slot: int, shapes: Sequence[LayerShape]
 ) -> tuple[Weights, tuple[Statistics, ...]]:
-    """One network out of a lane, at its true widths: features, units of every hidden layer, outputs."""
+    """One network out of a lane, at its true shapes."""
     own = []
-    for layer, inputs, units in zip(weights, sizes, sizes[1:], strict=False):
+    for layer, (inputs, units, _) in zip(weights, shapes, strict=True):
         scale = None if layer.scale is None else layer.scale[slot, :units].copy()
         own.append(Layer(layer.w[slot, :units, :inputs].copy(), layer.b[slot, :units].copy(), scale))
     seen = tuple(
-        Statistics(s.mean[slot, :units].copy(), s.variance[slot, :units].copy())
-        for s, units in zip(statistics, sizes[1:], strict=False)
+        Statistics(s.mean[slot, : shape.units].copy(), s.variance[slot, : shape.units].copy())
+        for s, shape in zip(statistics, shapes, strict=False)
     )
     return tuple(own), seen

@@ -17,9 +17,10 @@ from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.errors import BadConfig
 from caviar.network.activations import family, table
-from caviar.network.config import Config
+from caviar.network.config import AugmentName, Config
 from caviar.network.losses import LossName, OutputName
 from caviar.network.model import Architecture, Behaviour
+from caviar.network.shapes import Image, Inputs
 from caviar.training.limits import Limits
 from caviar.training.optimizers import UpdateRule, update_rule
 from caviar.training.penalties import Penalties
@@ -56,6 +57,8 @@ class Program:
     """Whether rows of a mini-batch are mixed."""
     averaged: bool = False
     """Whether weights are averaged."""
+    augment: tuple[AugmentName, ...] = ()
+    """What is done to images."""
     layers_recorded: bool = False
     """Whether the history tells of every layer."""
 
@@ -145,21 +148,18 @@ def program_for(config: Config, split: Split) -> Program:
             f"Config.early_stopping needs dev rows to watch, got {config.early_stopping} on a split without any. "
             "Split with dev rows, or leave it out."
         )
+    if config.augment and split.image_shape is None:
+        raise BadConfig(
+            f"Config.augment needs images, got {config.augment} for rows of {split.width} columns. Read images as an "
+            "array (rows, height, width, channels), or leave it out."
+        )
     folds = config.rows[1] if isinstance(config.rows, tuple) else 0
     pool: Pool = "train" if config.rows == 1.0 else "train+dev"
     rows = split.n_train if pool == "train" else split.rows
     if folds > rows:
         raise BadConfig(f"Config.rows must have at most as many folds as rows ({rows}), got {folds} folds.")
-    architecture = Architecture(
-        features=split.width,
-        units=tuple(width_class(units) for units in config.hidden_units),
-        outputs=split.outputs,
-        family=family(config.activations),
-        batch_norm=config.batch_norm,
-        dropout=any(config.dropouts),
-        layer_norm=config.layer_norm,
-        output=output_for(config, split.outputs),
-    )
+    inputs = inputs_of(split.width, split.image_shape)
+    architecture = architecture_for(config, inputs, split.outputs, dropout=any(config.dropouts))
     return Program(
         architecture,
         split.task,
@@ -172,8 +172,45 @@ def program_for(config: Config, split: Split) -> Program:
         noisy=config.input_noise > 0,
         mixed=config.mixup > 0,
         averaged=config.average_weights is not None,
+        augment=tuple(name for name, _ in config.augmentation),
         layers_recorded=config.record == "layers",
     )
+
+
+def inputs_of(width: int, image: tuple[int, int, int] | None) -> Inputs:
+    """What a network reads: so many columns, or images of this height, width and channels."""
+    return Inputs(width, None if image is None else Image(*image))
+
+
+def rows_at_once(architecture: Architecture) -> int:
+    """Rows of one forward pass in test mode: patches of images take more memory than they are worth."""
+    return 64 if architecture.convolutions else 1024
+
+
+def architecture_for(config: Config, inputs: Inputs, outputs: int, *, dropout: bool = False) -> Architecture:
+    """What is compiled for the forward pass of a config."""
+    return Architecture(
+        inputs=inputs,
+        units=tuple(width_class(units) for units in config.hidden_units),
+        outputs=outputs,
+        family=family(config.activations),
+        batch_norm=config.batch_norm,
+        dropout=dropout,
+        layer_norm=config.layer_norm,
+        output=output_for(config, outputs),
+        convolutions=tuple(
+            dataclasses.replace(each, filters=width_class(each.filters)) for each in config.convolutions
+        ),
+        global_pooling=config.global_pooling,
+        residual=config.residual,
+    )
+
+
+def behaviour_of(config: Config, *, keep: Numbers | None = None) -> Behaviour:
+    """What the forward pass of a config is told, as NumPy numbers; without dropout unless `keep` is given."""
+    units = np.asarray((*config.filters, *config.hidden_units), int)
+    kept = np.ones(config.layers) if keep is None else keep
+    return Behaviour._make((units, table(config.activations), kept, config.norm_epsilon))
 
 
 def rows_per_batch(config: Config, rows: int) -> int:
@@ -263,10 +300,7 @@ def hyperparameters(config: Config, split: Split) -> Hyperparameters:
     without_folds = DEV if config.rows == 1.0 else NOBODY
     group = config.rows[0] if isinstance(config.rows, tuple) else without_folds
     limits = [math.inf if limit is None else limit for limit in (config.clip_norm, config.clip_value, config.max_norm)]
-    keep = 1 - np.asarray(config.dropouts, float)
-    behaviour = Behaviour._make(
-        (np.asarray(config.hidden_units, int), table(config.activations), keep, config.norm_epsilon)
-    )
+    behaviour = behaviour_of(config, keep=1 - np.asarray(config.dropouts, float))
     return Hyperparameters._make(
         (
             behaviour,

@@ -11,11 +11,12 @@ from caviar.network.draws import normals, uniforms
 from caviar.network.losses import answers
 from caviar.network.model import Architecture, Behaviour, forward
 from caviar.training import devices, step
+from caviar.training.augment import Amounts, augmented, draws
 from caviar.training.plan import FILLER, Hyperparameters, Program
 from caviar.training.step import Batch, Data, Measures, State
 
-_NOISE = 1 << 20
-"""Number of the stream of input noise; those of dropout are numbered by layer."""
+_NOISE, _IMAGES = 1 << 20, 1 << 21
+"""Numbers of the streams of input noise and of changes of images; those of dropout are numbered by layer."""
 
 EPOCHS_PER_CALL = 64
 """Most epochs whose ends lie in one call of a program: the length of its record."""
@@ -26,16 +27,17 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
     """The program that takes a lane some steps further.
 
     Returns:
-        A compiled function (state, settings, rates, shares, data, order, seed, at, n) -> (state, record): from step
-        `at` on, `n` steps with the learning rates rates[:, :n], the shares of mixup shares[:, :n] (one column where
-        the program mixes nothing), the row numbers order[:n] and the random numbers of `seed`; the record has one place
-        per epoch that ended, shape (networks, EPOCHS_PER_CALL, ...).
+        A compiled function (state, settings, amounts, rates, shares, data, order, seed, at, n) -> (state, record): from
+        step `at` on, `n` steps with the learning rates rates[:, :n], the shares of mixup shares[:, :n] (one column
+        where the program mixes nothing), the row numbers order[:n] and the random numbers of `seed`; the record has one
+        place per epoch that ended, shape (networks, EPOCHS_PER_CALL, ...).
         `n` and `at` are traced. Any cutting into calls gives the same bits. The state handed in is used up.
     """
 
     def several_steps(  # noqa: PLR0917  (a compiled program takes them by position)
         state: State,
         settings: Hyperparameters,
+        amounts: Amounts,
         rates: Float[Array, "networks steps"],
         shares: Float[Array, "networks some_steps"],
         data: Data,
@@ -51,7 +53,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
 
         def one_step(i: Int[Array, ""], carry: tuple[State, Measures]) -> tuple[State, Measures]:
             state, record = carry
-            batch = _batch(program, data, order[i], jax.random.fold_in(key, at + i))
+            batch = _batch(program, data, order[i], jax.random.fold_in(key, at + i), amounts)
             number = at + i + 1
             rate, share = rates[:, i], shares[:, i if program.mixed else 0]
             state, of_step = jax.vmap(lambda s, h, r, m: step.update(program, s, h, batch, rate=r, share=m))(
@@ -78,7 +80,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
 
 def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
     """A record without values, with one place per epoch and network."""
-    layers = len(program.architecture.units)
+    layers = len(program.architecture.widths)
 
     def empty(*shape: int) -> Array:
         return jnp.full((EPOCHS_PER_CALL, networks, *shape), jnp.nan, dtype)
@@ -88,23 +90,29 @@ def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
     return Measures(*[empty() for _ in Measures._fields[:-1]], layers=of_layers)  # pyright: ignore[reportCallIssue]
 
 
-def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array) -> Batch:
+def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array, amounts: Amounts) -> Batch:
     """The mini-batch of one step, with the random numbers that all networks of the lane share."""
     architecture = program.architecture
     drawn = None
     if architecture.dropout:
         drawn = tuple(
             uniforms(jax.random.fold_in(key, layer), units, program.batch_size, data.x.dtype)
-            for layer, units in enumerate(architecture.units)
+            for layer, units in enumerate(architecture.widths)
         )
     noise = partner = None
     if program.noisy:
-        noise = normals(jax.random.fold_in(key, _NOISE), architecture.features, program.batch_size, data.x.dtype)
+        noise = normals(jax.random.fold_in(key, _NOISE), architecture.inputs.features, program.batch_size, data.x.dtype)
     if program.mixed:  # rows that only fill up come last
         following = jnp.arange(1, program.batch_size + 1)
         partner = jnp.where(following < (rows >= 0).sum(), following, 0)
+    x = _taken(data.x, rows)
+    if program.augment:
+        image = architecture.inputs.image
+        assert image is not None
+        drawn_for_images = draws(jax.random.fold_in(key, _IMAGES), program.batch_size, x.dtype)
+        x = augmented(x, image, program.augment, amounts, drawn_for_images)
     return Batch(
-        x=_taken(data.x, rows).T,
+        x=x.T,
         y=data.y.at[rows].get(mode="clip"),
         group=jnp.where(rows < 0, FILLER, data.group.at[rows].get(mode="clip")),
         uniforms=drawn,

@@ -10,7 +10,7 @@ from caviar.training.step import Data
 
 _MEASURED_LEAST, _MEASURED_MOST = 2_000, 10_000
 
-MEASURED_AT_ONCE = 256
+MEASURED_AT_ONCE, IMAGES_AT_ONCE = 256, 64
 """Rows of one forward pass where losses are measured."""
 
 
@@ -97,7 +97,7 @@ def device_data(rows: Rows, split: Split) -> Data:
         stream = np.random.Generator(np.random.Philox(key=split.seed, counter=[0, 2, 0, 0]))
         sample = np.sort(stream.choice(trained, sampled, replace=False))
         measured = np.concatenate([sample, np.arange(trained, split.rows)])
-    chunk = min(MEASURED_AT_ONCE, len(measured))
+    chunk = min(MEASURED_AT_ONCE if split.image_shape is None else IMAGES_AT_ONCE, len(measured))
     chunks = -(-len(measured) // chunk)
     short = chunks * chunk - len(measured)
     padded = np.concatenate([measured, np.zeros(short, int)])

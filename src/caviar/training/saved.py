@@ -5,8 +5,8 @@
 """
 
 import dataclasses
-import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,8 +24,10 @@ from caviar.errors import BadRun
 from caviar.files import write_atomically
 from caviar.network.config import Config
 from caviar.network.layers import Layer, Statistics
+from caviar.network.shapes import LayerShape
 from caviar.training.outputs import outputs
-from caviar.training.packing import Weights
+from caviar.training.packing import Weights, shapes_of
+from caviar.training.plan import inputs_of
 from caviar.training.record import Run
 
 FORMAT = 1
@@ -48,7 +50,8 @@ class Model:
 
     def outputs(self, frame: pl.DataFrame) -> Numbers:
         """Raw outputs, shape (rows, classes) or (rows, 1): logits, or the standardised prediction."""
-        return outputs([(self.config, self.weights, self.statistics)], self.preparation.features(frame))[0]
+        network = self.config, self.weights, self.statistics
+        return outputs([network], self.preparation.features(frame), self.preparation.image_shape)[0]
 
     def predict(self, data: Any, *, proba: bool = False) -> pl.DataFrame:
         """Predictions for rows with the columns it was trained on, in any order.
@@ -130,8 +133,8 @@ def load(folder: str | Path) -> Model:
         config = Config.from_mapping(description["config"])
         preparation = Preparation.from_json(description["preparation"])
         target = TargetCoding.from_json(description["target"])
-        sizes = (len(preparation.names), *config.hidden_units, len(target.classes or [None]))
-        layers, statistics = _layers(config, arrays, sizes)
+        shapes = shapes_of(config, inputs_of(preparation.width, preparation.image_shape), len(target.classes or [None]))
+        layers, statistics = _layers(config, arrays, shapes)
         return Model(config, layers, statistics, preparation, target)
     except BadRun:
         raise
@@ -161,13 +164,15 @@ def predict(model: Model | str | Path, data: Any, *, proba: bool = False) -> pl.
     return ready.predict(read(data, target=False).features, proba=proba)
 
 
-def _layers(config: Config, arrays: dict[str, Any], sizes: tuple[int, ...]) -> tuple[Weights, tuple[Statistics, ...]]:
+def _layers(
+    config: Config, arrays: dict[str, Any], shapes: Sequence[LayerShape]
+) -> tuple[Weights, tuple[Statistics, ...]]:
     """The arrays of a file as layers.
 
     Args:
         config: of the network.
         arrays: by name.
-        sizes: features, units of every hidden layer, outputs.
+        shapes: of its layers.
 
     Raises:
         KeyError: an array is missing.
@@ -182,13 +187,13 @@ def _layers(config: Config, arrays: dict[str, Any], sizes: tuple[int, ...]) -> t
     scaled = config.layers if config.batch_norm or config.layer_norm else 0
     layers = tuple(
         Layer(
-            array(f"layer.{n}.w", units, inputs),
-            array(f"layer.{n}.b", units),
-            array(f"layer.{n}.scale", units) if n < scaled else None,
+            array(f"layer.{n}.w", shape.units, shape.inputs),
+            array(f"layer.{n}.b", shape.units),
+            array(f"layer.{n}.scale", shape.units) if n < scaled else None,
         )
-        for n, (inputs, units) in enumerate(itertools.pairwise(sizes))
+        for n, shape in enumerate(shapes)
     )
     return layers, tuple(
-        Statistics(array(f"layer.{n}.mean", sizes[n + 1]), array(f"layer.{n}.variance", sizes[n + 1]))
-        for n in range(config.layers if config.batch_norm else 0)
+        Statistics(array(f"layer.{n}.mean", shape.units), array(f"layer.{n}.variance", shape.units))
+        for n, shape in enumerate(shapes[: config.layers if config.batch_norm else 0])
     )

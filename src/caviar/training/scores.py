@@ -169,7 +169,7 @@ def score_runs(split: Split, networks: Sequence[Sequence[Run]], metric: MetricNa
     needed = np.logical_or.reduce([mask for own in masks for mask in own])
     place = np.cumsum(needed) - 1
     flat = [(run.config, run.weights, run.statistics) for runs in networks for run in runs]
-    answers = iter(outputs(flat, split.x[needed]))
+    answers = iter(outputs(flat, split.x[needed], split.image_shape))
     constant = constant_outputs(split)
     scores = []
     for runs, own in zip(networks, masks, strict=True):

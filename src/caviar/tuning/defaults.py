@@ -34,7 +34,7 @@ def default_space(config: Config, split: Split, *, regularise: bool = True) -> S
     widest = max(config.hidden_units, default=32)
     most = max(widest, WIDEST if split.rows >= FEW_ROWS else WIDEST_FOR_FEW)
     dimensions["units"] = Integer(max(4, widest // 4), min(most, max(64, widest * 4)), log=True)
-    dimensions["layers"] = Integer(max(1, config.layers - 1), max(2, config.layers + 1))
+    dimensions["layers"] = Integer(max(1, len(config.hidden_units) - 1), max(2, len(config.hidden_units) + 1))
     if isinstance(config.batch_size, int):
         sizes = {
             size

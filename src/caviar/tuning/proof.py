@@ -133,7 +133,7 @@ def _for_good(config: Config, best_epoch: int) -> Config:
 def _answers(runs: Sequence[Run], x: Numbers, split: Split) -> list[Numbers]:
     """Raw outputs of each; a network that diverged answers as the constant model, as on held-out rows."""
     constant = np.repeat(constant_outputs(split)[:1], len(x), axis=0)
-    answers = outputs([(run.config, run.weights, run.statistics) for run in runs], x)
+    answers = outputs([(run.config, run.weights, run.statistics) for run in runs], x, split.image_shape)
     return [constant if run.status == "diverged" else a for run, a in zip(runs, answers, strict=True)]
 
 

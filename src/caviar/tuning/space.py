@@ -283,7 +283,7 @@ class Space(Mapping[str, Dimension]):
 
     def values_of(self, config: Config) -> dict[str, Any]:
         """A config's values of the searched settings, and of `layers` and `units`."""
-        own: dict[str, Any] = {"layers": config.layers, "units": max(config.hidden_units, default=1)}
+        own: dict[str, Any] = {"layers": len(config.hidden_units), "units": max(config.hidden_units, default=1)}
         for name in self:
             if name not in own:
                 value = getattr(config, name)
