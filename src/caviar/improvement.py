@@ -24,7 +24,7 @@ from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
 from caviar.diagnosis.diagnose import diagnose_scores
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import paired_gain
-from caviar.errors import BadData
+from caviar.errors import BadConfig, BadData
 from caviar.network.config import Config
 from caviar.remedies.combine import combined
 from caviar.remedies.experiment import Candidate, Experiment, Outcome, experiment, judge_all
@@ -135,6 +135,11 @@ def improve(
     _check_defined(optimised, rows)
     _check_optimal(optimal_error, rows)
     start = (config or Config()).changed(seed=seed, rows=1.0)
+    if start.network is not None:
+        raise BadConfig(
+            "caviar.improve needs caviar's own layers, which it widens, normalises and drops, got Config.network. "
+            "Search the settings of your network with caviar.tune, or compare configs with caviar.train."
+        )
     start = written_out(start, rows)
     program_for(start, rows)
     asked = {

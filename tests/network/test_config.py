@@ -75,6 +75,9 @@ REFUSED = [
     ({"augment": (("flip", 1.5),)}, r"augment must be in \[0, 1\), got 1.5. It is the amount of 'flip'"),
     ({"augment": (("shift", 0.5),)}, r"augment must be a whole number .* got 0.5. It is the amount of 'shift', in pix"),
     ({"augment": ("flip", ("flip", 1.0))}, r"augment must name every change once"),
+    ({"network": print}, r"network must be two functions \(init, apply\), got <built-in"),
+    ({"network": ["a.init 1", "a.apply 2"]}, r"network must be two functions \(init, apply\), got \('a.init 1', "),
+    ({"network": (print, len), "dropout": 0.1}, r"dropout must be left out beside a network of your own, got 0.1"),
     ({"activation": "reul"}, r"activation must be one of linear, .*, got 'reul'. Did you mean 'relu'\?"),
     ({"activation": ("relu",)}, r"activation must be one value, or one per hidden layer \(2\), got 1 values. Give one"),
     (

@@ -67,7 +67,7 @@ def test_networks_of_a_lane_in_numpy():
     """NumPy arrays with the axis `networks`, as before the first step."""
     many = tuple(Layer(RNG.normal(size=(3, *s)), np.zeros((3, s[0])), None) for s in SHAPES)  # pyright: ignore
     l1, l2 = np.array([0.0, 1.0, 2.0]), np.array([3.0, 0.0, 1.0])
-    came = penalty(many, Penalties(l1 / M, l2 / M, np.zeros(3)))  # pyright: ignore
+    came = penalty(many, Penalties(l1 / M, l2 / M, np.zeros(3)), networks=1)  # pyright: ignore
     for number in range(3):
         config = caviar.Config(l1=l1[number], l2=l2[number])
         wanted = by_hand.penalty([{"w": layer.w[number]} for layer in many], config, M)

@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self, get_args
 
 from caviar.errors import BadConfig, nearest
 from caviar.network.activations import ACTIVATIONS, ActivationName
 from caviar.network.initializers import INITIALIZERS, InitializerName
 from caviar.network.losses import LOSSES, OUTPUTS, LossName, OutputName
+from caviar.network.own import described
 from caviar.network.shapes import Convolution
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
@@ -45,6 +46,9 @@ Rows = float | tuple[int, int] | Literal["train+dev"]
 DECAYING: tuple[ScheduleName, ...] = ("inverse_time", "exponential", "staircase")
 """The schedules that read `decay_rate`."""
 
+_OF_LAYERS = ("filters", "activation", "batch_norm", "layer_norm", "dropout", "max_norm", "prior_bias")
+"""Settings of layers, which a network of the user's own does not have."""
+
 _SMALLEST = 1e-20
 """A number that keeps a division finite, forward and backward, must not vanish in float32."""
 
@@ -74,6 +78,9 @@ class Config:
         global_pooling: mean of every filter over the image in front of the dense layers, instead of all its places.
         residual: the convolutions behind the first are taken in pairs, whose input is added to what the second gives
             before its activation; filters that the input lacks count as 0 (He et al. 2016, shortcut A).
+        network: a network of your own instead of these layers: the functions (init, apply) of `network.own`. `init` may
+            read `hidden_units`, `initializer` and `initial_scale` of its config. Penalties and `weight_decay` hold for
+            all its arrays of two or more axes.
         activation: one word for all hidden layers, or one per layer.
         output: what is made of the last layer's z: `softmax`, `sigmoid` (one per class) or `linear`; None is softmax
             for classes and linear for numbers. One that does not suit the target is allowed.
@@ -151,6 +158,7 @@ class Config:
     pooling: int | tuple[int, ...] = 2
     global_pooling: bool = False
     residual: bool = False
+    network: tuple[Callable[..., Any], Callable[..., Any]] | None = None
     activation: ActivationName | tuple[ActivationName, ...] = "relu"
     output: OutputName | None = None
     loss: LossName | None = None
@@ -206,6 +214,7 @@ class Config:
             if isinstance(value, int) and not isinstance(value, bool):
                 object.__setattr__(self, name, (value,))
         self._check_network()
+        self._check_own()
         self._check_regularisation()
         self._check_learning()
 
@@ -269,6 +278,21 @@ class Config:
                 raise BadConfig(
                     f"Config.pooling must be 1 behind the first convolution of a residual block, got {self.pooling}. "
                     "Pool behind the second one."
+                )
+
+    def _check_own(self) -> None:
+        if self.network is None:
+            return
+        if not (isinstance(self.network, tuple) and len(self.network) == 2 and all(map(callable, self.network))):
+            raise BadConfig(
+                f"Config.network must be two functions (init, apply), got {self.network!r}. Write init(key, config) -> "
+                "weights and apply(weights, x) -> outputs."
+            )
+        for field in dataclasses.fields(self):
+            if field.name in _OF_LAYERS and getattr(self, field.name) != field.default:
+                raise BadConfig(
+                    f"Config.{field.name} must be left out beside a network of your own, got "
+                    f"{getattr(self, field.name)!r}: it belongs to caviar's layers. Do it in apply."
                 )
 
     def _check_norm(self) -> None:
@@ -496,12 +520,16 @@ class Config:
         return dataclasses.replace(self, **settings)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values by name, such as a TOML or JSON file holds; `from_mapping` reads them back."""
-        return {
+        """Plain values by name, such as a TOML or JSON file holds; `from_mapping` reads them back.
+
+        Only the names are left of a network of one's own.
+        """
+        values = {
             f.name: [list(part) if isinstance(part, tuple) else part for part in v] if isinstance(v, tuple) else v
             for f in dataclasses.fields(self)
             for v in [getattr(self, f.name)]
         }
+        return values | {"network": None if self.network is None else described(self.network)}
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Self:

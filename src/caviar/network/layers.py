@@ -4,7 +4,7 @@ Shapes are those of ONE network and one mini-batch, examples as columns: Z = W A
 axis `networks` with vmap. Only dropout takes random numbers, and it is handed them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,10 @@ class Layer(NamedTuple):
     """Bias; with batch norm or layer norm it is the learned mean (the course's beta), since the mean removes b."""
     scale: Float[Array, "*networks units"] | None
     """Gamma of batch norm or layer norm; None without."""
+
+
+Weights = Any
+"""What one network learns: a `Layer` for each hidden layer and the last, or what a user's own `init` gives."""
 
 
 class Statistics(NamedTuple):

@@ -7,6 +7,7 @@ the rest off.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,8 +17,9 @@ from jaxtyping import Array, Float, Int
 from caviar.network import layers
 from caviar.network.activations import Coefficients, Family, activate
 from caviar.network.convolution import convolve, max_pool
-from caviar.network.layers import Layer, Statistics
+from caviar.network.layers import Layer, Statistics, Weights
 from caviar.network.losses import OutputName
+from caviar.network.own import Own
 from caviar.network.shapes import Convolution, Inputs, LayerShape, layer_shapes
 
 
@@ -38,10 +40,14 @@ class Architecture:
     """In front of the dense layers, with padded filters."""
     global_pooling: bool = False
     residual: bool = False
+    own: Own | None = None
+    """A network of the user's own in place of all these layers."""
 
     @functools.cached_property
     def shapes(self) -> tuple[LayerShape, ...]:
-        """Of every layer, padding included."""
+        """Of every layer, padding included; () for a network of the user's own."""
+        if self.own is not None:
+            return ()
         return layer_shapes(
             self.inputs, self.convolutions, self.units, self.outputs, global_pooling=self.global_pooling
         )
@@ -54,16 +60,27 @@ class Architecture:
     @property
     def products_per_row(self) -> int:
         """Multiplications of one forward pass for one row, padding included: the cost of a network."""
+        if self.own is not None:
+            return self.own.products
         return sum(shape.inputs * shape.units * shape.places for shape in self.shapes)
+
+    @property
+    def matrices(self) -> int:
+        """Arrays of two or more axes among the weights: a W for every layer."""
+        return len(self.shapes) if self.own is None else sum(len(shape) > 1 for shape in self.own.shapes)
 
     @property
     def weights(self) -> int:
         """Parameters, padding included."""
+        if self.own is not None:
+            return sum(math.prod(shape) for shape in self.own.shapes)
         return sum((shape.inputs + 1) * shape.units for shape in self.shapes)
 
     @property
     def activations(self) -> int:
-        """Numbers that a forward pass holds for one row."""
+        """Numbers that a forward pass holds for one row; of a network of the user's own at most its multiplications."""
+        if self.own is not None:
+            return self.inputs.features + self.own.products
         patches = sum(shape.inputs * shape.places for shape in self.shapes[: len(self.convolutions)])
         return self.inputs.features + patches + sum(shape.units * shape.places for shape in self.shapes)
 
@@ -92,29 +109,33 @@ class Seen(NamedTuple):
 
 def forward(
     architecture: Architecture,
-    weights: tuple[Layer, ...],
+    weights: Weights,
     x: Float[Array, "features batch"],
     behaviour: Behaviour,
     *,
     uniforms: tuple[Float[Array, "_ batch"], ...] | None = None,
     row_weight: Float[Array, " batch"] | None = None,
     statistics: tuple[Statistics, ...] = (),
+    key: Array | None = None,
 ) -> tuple[Float[Array, "outputs batch"], Seen]:
     """Outputs z of one network for one mini-batch, in training or in test mode.
 
     Args:
         architecture: what is compiled.
-        weights: one Layer per hidden layer, and the last.
+        weights: one Layer per hidden layer, and the last; or those of the user's own network.
         x: inputs, examples as columns.
         behaviour: activations, dropout rates and true widths, traced.
         uniforms: one array of random numbers per hidden layer: dropout is on (training mode).
         row_weight: batch norm uses this mini-batch's statistics, weighted so (training mode).
         statistics: one per hidden layer: batch norm uses these instead (test mode). Where they are given for the
             first layers only, the others use those of the mini-batch.
+        key: random numbers for a network of the user's own (training mode).
 
     Returns:
         z of the last layer, and what was seen on the way.
     """
+    if architecture.own is not None:
+        return architecture.own(weights, x, key), Seen((), ())
     seen, hidden = [], []
 
     def activated(number: int, z: Array, shortcut: Array | None = None) -> Array:

@@ -15,12 +15,12 @@ import numpy as np
 from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.network.config import Config
+from caviar.network.layers import Weights
 from caviar.training import augment, packing
 from caviar.training.checkpoints import Checkpoints, Journey
 from caviar.training.exact_statistics import exact_statistics
 from caviar.training.feed import Feed
 from caviar.training.lanes import Lane
-from caviar.training.packing import Weights
 from caviar.training.plan import Hyperparameters, hyperparameters, inputs_of, last_epoch, prior_bias
 from caviar.training.program import EPOCHS_PER_CALL, advance, empty_record
 from caviar.training.record import Run, Status

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from caviar.network.layers import Layer, Statistics
+from caviar.network.layers import Statistics, Weights
 from caviar.network.model import Architecture, forward
 from caviar.training import devices
 from caviar.training.plan import FILLER, Hyperparameters, rows_at_once
@@ -21,7 +21,7 @@ from caviar.training.step import Data
 
 
 def exact_statistics(
-    architecture: Architecture, weights: tuple[Layer, ...], settings: Hyperparameters, data: Data
+    architecture: Architecture, weights: Weights, settings: Hyperparameters, data: Data
 ) -> tuple[Statistics, ...]:
     """Mean and variance of z, per hidden layer, for a lane of networks.
 
@@ -62,7 +62,7 @@ def _chunk_statistics(architecture: Architecture) -> Callable[..., tuple[Array, 
     """The program: rows of a chunk that count, mean and variance of the first layer without statistics."""
 
     def several(
-        weights: tuple[Layer, ...],
+        weights: Weights,
         settings: Hyperparameters,
         known: tuple[Statistics, ...],
         x: Float[Array, "features chunk"],

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from caviar.network.layers import Layer
+from caviar.network.layers import Layer, Weights
 
 
 class Limits(NamedTuple):
@@ -24,7 +24,7 @@ class Limits(NamedTuple):
     max_norm: Float[Array, ""]
 
 
-def clipped(gradients: tuple[Layer, ...], limits: Limits) -> tuple[Layer, ...]:
+def clipped(gradients: Weights, limits: Limits) -> Weights:
     """Gradients of J cut by value, then by norm."""
     cut = jax.tree.map(lambda g: jnp.clip(g, -limits.clip_value, limits.clip_value), gradients)
     length = jnp.sqrt(sum(jnp.square(g).sum() for g in jax.tree.leaves(cut)))
@@ -32,7 +32,7 @@ def clipped(gradients: tuple[Layer, ...], limits: Limits) -> tuple[Layer, ...]:
     return jax.tree.map(lambda g: factor * g, cut)
 
 
-def bounded(weights: tuple[Layer, ...], limits: Limits) -> tuple[Layer, ...]:
+def bounded(weights: Weights, limits: Limits) -> Weights:
     """Weights whose rows - each unit's incoming weights - are no longer than the limit."""
 
     def bound(layer: Layer) -> Layer:

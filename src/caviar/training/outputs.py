@@ -7,10 +7,11 @@ import numpy as np
 
 from caviar.arrays import Numbers
 from caviar.network.config import Config
-from caviar.network.layers import Statistics
+from caviar.network.layers import Statistics, Weights
 from caviar.network.model import Architecture
+from caviar.network.own import own_network
+from caviar.network.shapes import Inputs
 from caviar.training import devices, packing, program
-from caviar.training.packing import Weights
 from caviar.training.plan import architecture_for, behaviour_of, inputs_of, rows_at_once
 
 
@@ -33,7 +34,7 @@ def outputs(
     inputs = inputs_of(x.shape[1], image)
     alike: dict[Architecture, list[int]] = {}
     for number, (config, weights, _) in enumerate(asked):
-        alike.setdefault(architecture_for(config, inputs, len(weights[-1].b)), []).append(number)
+        alike.setdefault(architecture_for(config, inputs, _outputs(config, weights, inputs)), []).append(number)
     answers: dict[int, Numbers] = {}
     for architecture, members in alike.items():
         size = devices.lane_size(architecture.products_per_row)
@@ -42,6 +43,11 @@ def outputs(
             together = _lane_outputs([asked[i] for i in lane], architecture, size, x)
             answers.update(zip(lane, together, strict=True))
     return [answers[number] for number in range(len(asked))]
+
+
+def _outputs(config: Config, weights: Weights, inputs: Inputs) -> int:
+    """How many numbers a network answers for a row."""
+    return len(weights[-1].b) if config.network is None else own_network(config, inputs).outputs
 
 
 def _lane_outputs(

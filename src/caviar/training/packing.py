@@ -13,20 +13,22 @@ import numpy as np
 from caviar.arrays import Numbers
 from caviar.network.config import Config
 from caviar.network.initializers import starting_matrix
-from caviar.network.layers import Layer, Statistics
+from caviar.network.layers import Layer, Statistics, Weights
 from caviar.network.model import Architecture
+from caviar.network.own import starting_arrays
 from caviar.network.shapes import Inputs, LayerShape, layer_shapes
 from caviar.training.optimizers import Moments
 from caviar.training.penalties import penalty
 from caviar.training.plan import Hyperparameters
 from caviar.training.step import Monitor, State
 
-Weights = tuple[Layer, ...]
 T = TypeVar("T", bound=NamedTuple)
 
 
 def shapes_of(config: Config, inputs: Inputs, outputs: int) -> tuple[LayerShape, ...]:
-    """The true shapes of a network's layers."""
+    """The true shapes of a network's layers; () for one of the user's own."""
+    if config.network is not None:
+        return ()
     return layer_shapes(inputs, config.convolutions, config.hidden_units, outputs, global_pooling=config.global_pooling)
 
 
@@ -34,7 +36,10 @@ def starting_weights(config: Config, inputs: Inputs, outputs: int, last_bias: Nu
     """The weights from which one network starts, at its true widths, float64.
 
     Biases start at 0 - the last one at `last_bias` - and gamma at 1. The last layer is drawn with the same initialiser.
+    A network of the user's own starts as its `init` says.
     """
+    if config.network is not None:
+        return starting_arrays(config)
     layers = []
     for number, (fan_in, units, _) in enumerate(shapes_of(config, inputs, outputs)):
         w = starting_matrix(
@@ -69,6 +74,8 @@ def stacked(items: Sequence[T], dtype: np.dtype) -> T:
 
 def padded(networks: Sequence[Weights], architecture: Architecture, dtype: np.dtype) -> Weights:
     """The weights of several networks as arrays with the axis `networks`, padded with zeros."""
+    if architecture.own is not None:
+        return jax.tree.map(lambda *arrays: np.stack(arrays).astype(dtype), *networks)
     packed = []
     for number, (inputs, units, _) in enumerate(architecture.shapes):
         layers = [weights[number] for weights in networks]
@@ -103,7 +110,7 @@ def first_state(
     weights: Weights, settings: Hyperparameters, architecture: Architecture, *, averaged: bool = False
 ) -> State:
     """A lane before its first step: nothing averaged, nothing kept but the starting weights."""
-    networks, dtype = weights[0].w.shape[0], weights[0].w.dtype
+    networks, dtype = jax.tree.leaves(weights)[0].shape[0], jax.tree.leaves(weights)[0].dtype
     zeros = jax.tree.map(np.zeros_like, weights)
     widths = architecture.widths if architecture.batch_norm else ()
     still = tuple(Statistics(np.zeros((networks, n), dtype), np.zeros((networks, n), dtype)) for n in widths)  # pyright: ignore[reportArgumentType]
@@ -128,7 +135,7 @@ def first_state(
             monitor,
             np.zeros(networks, dtype),
             np.zeros(networks, dtype),
-            penalty(weights, settings.penalties),
+            penalty(weights, settings.penalties, networks=1),
             zeros if averaged else (),
         )
     )
@@ -137,7 +144,9 @@ def first_state(
 def unpadded(
     weights: Weights, statistics: tuple[Statistics, ...], slot: int, shapes: Sequence[LayerShape]
 ) -> tuple[Weights, tuple[Statistics, ...]]:
-    """One network out of a lane, at its true shapes."""
+    """One network out of a lane, at its true shapes; () for one of the user's own, which are never padded."""
+    if not shapes:
+        return jax.tree.map(lambda values: values[slot].copy(), weights), ()
     own = []
     for layer, (inputs, units, _) in zip(weights, shapes, strict=True):
         scale = None if layer.scale is None else layer.scale[slot, :units].copy()

@@ -20,6 +20,7 @@ from caviar.network.activations import family, table
 from caviar.network.config import AugmentName, Config
 from caviar.network.losses import LossName, OutputName
 from caviar.network.model import Architecture, Behaviour
+from caviar.network.own import own_network
 from caviar.network.shapes import Image, Inputs
 from caviar.training.limits import Limits
 from caviar.training.optimizers import UpdateRule, update_rule
@@ -188,7 +189,15 @@ def rows_at_once(architecture: Architecture) -> int:
 
 
 def architecture_for(config: Config, inputs: Inputs, outputs: int, *, dropout: bool = False) -> Architecture:
-    """What is compiled for the forward pass of a config."""
+    """What is compiled for the forward pass of a config.
+
+    Raises:
+        BadConfig: a network of the user's own does not answer as it must.
+    """
+    if config.network is not None:
+        own = own_network(config, inputs, outputs)
+        nothing = {"units": (), "family": family(()), "batch_norm": False, "dropout": False}
+        return Architecture(inputs, outputs=outputs, output=output_for(config, outputs), own=own, **nothing)
     return Architecture(
         inputs=inputs,
         units=tuple(width_class(units) for units in config.hidden_units),
@@ -208,6 +217,8 @@ def architecture_for(config: Config, inputs: Inputs, outputs: int, *, dropout: b
 
 def behaviour_of(config: Config, *, keep: Numbers | None = None) -> Behaviour:
     """What the forward pass of a config is told, as NumPy numbers; without dropout unless `keep` is given."""
+    if config.network is not None:
+        return Behaviour._make((np.zeros(0, int), table(()), np.ones(0), config.norm_epsilon))
     units = np.asarray((*config.filters, *config.hidden_units), int)
     kept = np.ones(config.layers) if keep is None else keep
     return Behaviour._make((units, table(config.activations), kept, config.norm_epsilon))

@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -23,12 +24,12 @@ import numpy as np
 from caviar.data.split import Split
 from caviar.errors import BadConfig
 from caviar.network.config import Config
+from caviar.network.layers import Weights
 from caviar.training import devices
 from caviar.training.checkpoints import Checkpoints
 from caviar.training.drive import Arrival, Epochs, Standing, drive, starting_weights
 from caviar.training.lanes import Lane, cost, lanes
 from caviar.training.memory import places_with_room, with_less_memory
-from caviar.training.packing import Weights
 from caviar.training.record import Run
 from caviar.training.rows import device_data
 from caviar.training.side_by_side import Tell, side_by_side
@@ -221,6 +222,10 @@ class _Population:
             callback(Progress(networks - len(self._left), networks, min(1.0, share), finished, epochs))
 
 
+def _leaves(shapes: Any) -> list[tuple[int, ...]]:
+    return jax.tree.leaves(shapes, is_leaf=lambda v: type(v) is tuple and all(isinstance(n, int) for n in v))
+
+
 def _check_rungs(rungs: Sequence[Rung]) -> None:
     epochs = [rung.epoch for rung in rungs]
     if any(epoch < 1 for epoch in epochs) or epochs != sorted(set(epochs)):
@@ -241,8 +246,9 @@ def _given(configs: list[Config], weights: Sequence[Weights | None] | None, spli
     for number, own in found.items():
         wanted, came = (jax.tree.map(np.shape, w) for w in (starting_weights(configs[number], split), own))
         if wanted != came:
+            wanted, came = ([shape for shape in _leaves(shapes) if len(shape) > 1] for shapes in (wanted, came))
             raise BadConfig(
-                f"The weights given for network {number} must have the shapes {[layer.w for layer in wanted]}, "
-                f"got {[layer.w for layer in came]}. Take them from a Run of the same hidden_units and batch_norm."
+                f"The weights given for network {number} must have the shapes {wanted}, got {came}. Take them from a "
+                "Run of the same hidden_units and batch_norm."
             )
     return found

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, UInt32
 
 from caviar.network.draws import normals, uniforms
+from caviar.network.layers import Weights
 from caviar.network.losses import answers
 from caviar.network.model import Architecture, Behaviour, forward
 from caviar.training import devices, step
@@ -15,8 +16,8 @@ from caviar.training.augment import Amounts, augmented, draws
 from caviar.training.plan import FILLER, Hyperparameters, Program
 from caviar.training.step import Batch, Data, Measures, State
 
-_NOISE, _IMAGES = 1 << 20, 1 << 21
-"""Numbers of the streams of input noise and of changes of images; those of dropout are numbered by layer."""
+_NOISE, _IMAGES, _OWN = 1 << 20, 1 << 21, 1 << 22
+"""Streams of input noise, of changes of images, of users' own networks; those of dropout are numbered by layer."""
 
 EPOCHS_PER_CALL = 64
 """Most epochs whose ends lie in one call of a program: the length of its record."""
@@ -80,12 +81,12 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
 
 def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
     """A record without values, with one place per epoch and network."""
-    layers = len(program.architecture.widths)
+    layers, matrices = len(program.architecture.widths), program.architecture.matrices
 
     def empty(*shape: int) -> Array:
         return jnp.full((EPOCHS_PER_CALL, networks, *shape), jnp.nan, dtype)
 
-    each = (layers + 1, layers + 1, layers, layers)
+    each = (matrices, matrices, layers, layers)
     of_layers = step.LayerMeasures(*map(empty, each)) if program.layers_recorded else None
     return Measures(*[empty() for _ in Measures._fields[:-1]], layers=of_layers)  # pyright: ignore[reportCallIssue]
 
@@ -118,6 +119,7 @@ def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array,
         uniforms=drawn,
         noise=noise,
         partner=partner,
+        key=jax.random.fold_in(key, _OWN) if architecture.own is not None else None,
     )
 
 
@@ -142,8 +144,8 @@ def _taken(x: Float[Array, "rows features"], rows: Int[Array, " batch"]) -> Floa
 def outputs(architecture: Architecture) -> Callable[..., Float[Array, "networks outputs chunk"]]:
     """The program that predicts: (weights, statistics, behaviour, x (features, chunk)) -> answers, in test mode."""
 
-    def each(weights: tuple, statistics: tuple, behaviour: Behaviour, x: Float[Array, "features chunk"]) -> Array:
-        def one(weights: tuple, statistics: tuple, behaviour: Behaviour) -> Array:
+    def each(weights: Weights, statistics: tuple, behaviour: Behaviour, x: Float[Array, "features chunk"]) -> Array:
+        def one(weights: Weights, statistics: tuple, behaviour: Behaviour) -> Array:
             return answers(forward(architecture, weights, x, behaviour, statistics=statistics)[0], architecture.output)
 
         return jax.vmap(one)(weights, statistics, behaviour)

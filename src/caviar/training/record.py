@@ -5,7 +5,7 @@ from typing import Literal
 
 from caviar.arrays import Numbers
 from caviar.network.config import Config
-from caviar.network.layers import Layer, Statistics
+from caviar.network.layers import Statistics, Weights
 
 Status = Literal["finished", "stopped", "pruned", "diverged"]
 
@@ -39,7 +39,7 @@ class Run:
     status: Status
     history: dict[str, Numbers]
     best_epoch: int
-    weights: tuple[Layer, ...]
+    weights: Weights
     statistics: tuple[Statistics, ...]
 
     @property

@@ -23,10 +23,10 @@ from caviar.data.target import TargetCoding
 from caviar.errors import BadRun
 from caviar.files import write_atomically
 from caviar.network.config import Config
-from caviar.network.layers import Layer, Statistics
+from caviar.network.layers import Layer, Statistics, Weights
 from caviar.network.shapes import LayerShape
 from caviar.training.outputs import outputs
-from caviar.training.packing import Weights, shapes_of
+from caviar.training.packing import shapes_of
 from caviar.training.plan import inputs_of
 from caviar.training.record import Run
 
@@ -89,7 +89,15 @@ def save(model: Model, folder: str | Path) -> None:
     Args:
         model: of an improvement, or `Model.of(run, split)`.
         folder: where to.
+
+    Raises:
+        BadRun: a network of the user's own, whose functions are no data.
     """
+    if model.config.network is not None:
+        raise BadRun(
+            "A model is saved as data, but functions of your own are none. Keep Run.weights (numpy.savez of their "
+            "arrays) beside your code, and give them to caviar.train(..., weights=[...]) or to your own apply."
+        )
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     arrays = {}

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from caviar.network.layers import Layer, Statistics
+from caviar.network.layers import Statistics, Weights
 from caviar.network.losses import errors, losses, smoothed, targets
 from caviar.network.model import forward
 from caviar.training import averages, limits, penalties
@@ -48,6 +48,8 @@ class Batch(NamedTuple):
     """Standard normal numbers, where the program disturbs inputs."""
     partner: Int[Array, " batch"] | None = None
     """The place of the row with which each is mixed, where the program mixes rows."""
+    key: Array | None = None
+    """For a network of the user's own that takes random numbers."""
 
 
 class Monitor(NamedTuple):
@@ -65,11 +67,11 @@ class Monitor(NamedTuple):
 class State(NamedTuple):
     """One network in training."""
 
-    weights: tuple[Layer, ...]
+    weights: Weights
     moments: Moments
     moving: tuple[Statistics, ...]
     """Batch norm's averages, without bias correction."""
-    kept: tuple[Layer, ...]
+    kept: Weights
     """Weights of the best epoch with early stopping, of the last finite epoch without."""
     kept_statistics: tuple[Statistics, ...]
     monitor: Monitor
@@ -79,15 +81,15 @@ class State(NamedTuple):
     """Mini-batches in it: those with a row that is not held out."""
     penalty: Float[Array, ""]
     """L1 and L2 at the start of this epoch."""
-    averaged: tuple[Layer, ...]
+    averaged: Weights
     """Averages of the weights, without bias correction; () where the program has none."""
 
 
 class Gradients(NamedTuple):
     """Gradients of J over one mini-batch."""
 
-    whole: tuple[Layer, ...]
-    used: tuple[Layer, ...]
+    whole: Weights
+    used: Weights
     """After clipping."""
 
 
@@ -136,7 +138,7 @@ def update(
     rows = row_weight.sum()
     x, mix = _disturbed(settings, batch, row_weight, share)
 
-    def mean_loss(weights: tuple[Layer, ...]) -> tuple[Float[Array, ""], tuple[Statistics, ...]]:
+    def mean_loss(weights: Weights) -> tuple[Float[Array, ""], tuple[Statistics, ...]]:
         outputs, seen = forward(
             program.architecture,
             weights,
@@ -144,6 +146,7 @@ def update(
             settings.behaviour,
             uniforms=batch.uniforms,
             row_weight=row_weight,
+            key=batch.key,
         )
         target = mix(targets(batch.y, outputs))
         weight = row_weight * (settings.class_weight @ target) if program.weighted else row_weight
@@ -220,7 +223,7 @@ def corrected(averaged: T, beta: Float[Array, ""], count: Int[Array, ""]) -> T:
 
 def measure(
     program: Program,
-    weights: tuple[Layer, ...],
+    weights: Weights,
     statistics: tuple[Statistics, ...],
     settings: Hyperparameters,
     data: Data,
@@ -320,13 +323,13 @@ def close_epoch(
 
 
 def _lengths(layers: Any) -> Float[Array, " all_layers"]:
-    """The Frobenius norm of every layer's W."""
-    return jnp.sqrt(jnp.stack([jnp.square(layer.w).sum() for layer in layers]))
+    """The Frobenius norm of every layer's W; of every array of two or more axes."""
+    return jnp.sqrt(jnp.stack([jnp.square(w).sum() for w in jax.tree.leaves(layers) if w.ndim > 1]))
 
 
 def _units(
     program: Program,
-    weights: tuple[Layer, ...],
+    weights: Weights,
     statistics: tuple[Statistics, ...],
     settings: Hyperparameters,
     data: Data,
