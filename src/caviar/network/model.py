@@ -193,6 +193,8 @@ def _convolved(
         if closes:
             shortcut = beginning[:, :: convolution.stride, :: convolution.stride]
             shortcut = jnp.pad(shortcut, ((0, filters - len(shortcut)), (0, 0), (0, 0), (0, 0))).reshape(filters, -1)
-        a = activated(number, z.reshape(filters, -1), shortcut).reshape(filters, height, width, batch)
-        a = max_pool(a, convolution.pool)
+        flat = activated(number, z.reshape(filters, -1), shortcut)
+        a: Array = flat.reshape(filters, height, width, batch)
+        if convolution.pool > 1:
+            a = max_pool(a, convolution.pool)  # pyright: ignore[reportAssignmentType]
     return a.mean(axis=(1, 2)) if architecture.global_pooling else a.reshape(-1, batch)

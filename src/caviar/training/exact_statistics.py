@@ -9,7 +9,6 @@ Source: Ioffe & Szegedy 2015, algorithm 2, with the whole training set in place 
 import functools
 from collections.abc import Callable
 
-import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -17,6 +16,7 @@ from caviar.network.layers import Statistics, Weights
 from caviar.network.model import Architecture, forward
 from caviar.training import devices
 from caviar.training.plan import FILLER, Hyperparameters, rows_at_once
+from caviar.training.program import each_network
 from caviar.training.step import Data
 
 
@@ -73,6 +73,6 @@ def _chunk_statistics(architecture: Architecture) -> Callable[..., tuple[Array, 
             _, seen = forward(architecture, w, x, h.behaviour, row_weight=counted, statistics=k)
             return counted.sum(), seen.statistics[0].mean, seen.statistics[0].variance
 
-        return jax.vmap(one)(weights, settings, known)
+        return each_network(architecture, one)(weights, settings, known)
 
     return devices.compiled(several)

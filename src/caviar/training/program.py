@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,8 @@ from caviar.training import devices, step
 from caviar.training.augment import Amounts, augmented, draws
 from caviar.training.plan import FILLER, Hyperparameters, Program
 from caviar.training.step import Batch, Data, Measures, State
+
+T = TypeVar("T", bound=Any)
 
 _NOISE, _IMAGES, _OWN = 1 << 20, 1 << 21, 1 << 22
 """Streams of input noise, of changes of images, of users' own networks; those of dropout are numbered by layer."""
@@ -47,7 +50,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         at: Int[Array, ""],
         n: Int[Array, ""],
     ) -> tuple[State, Measures]:
-        networks = state.loss_sum.shape[0]
+        networks, architecture = state.loss_sum.shape[0], program.architecture
         empty = empty_record(program, networks, data.x.dtype)
         first_epoch = at // steps_per_epoch
         key = jax.random.key(seed)
@@ -57,16 +60,17 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
             batch = _batch(program, data, order[i], jax.random.fold_in(key, at + i), amounts)
             number = at + i + 1
             rate, share = rates[:, i], shares[:, i if program.mixed else 0]
-            state, of_step = jax.vmap(lambda s, h, r, m: step.update(program, s, h, batch, rate=r, share=m))(
-                state, settings, rate, share
-            )
+            state, of_step = each_network(
+                architecture, lambda s, h, r, m: step.update(program, s, h, batch, rate=r, share=m)
+            )(state, settings, rate, share)
             gradients = of_step if program.layers_recorded else None
 
             def close(carry: tuple[State, Measures]) -> tuple[State, Measures]:
                 state, record = carry
                 epoch = number // steps_per_epoch
-                state, measures = jax.vmap(
-                    lambda s, h, r, g: step.close_epoch(program, s, h, data, epoch=epoch, rate=r, gradients=g)
+                state, measures = each_network(
+                    architecture,
+                    lambda s, h, r, g: step.close_epoch(program, s, h, data, epoch=epoch, rate=r, gradients=g),
                 )(state, settings, rate, gradients)
                 place = epoch - 1 - first_epoch
                 return state, jax.tree.map(lambda r, m: r.at[place].set(m), record, measures)
@@ -77,6 +81,16 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         return state, jax.tree.map(lambda values: values.swapaxes(0, 1), record)
 
     return devices.compiled(several_steps, donate=(0,))
+
+
+def each_network(architecture: Architecture, function: Callable[..., T]) -> Callable[..., T]:
+    """The function for every network of a lane at once; for convolutions on a processor one network after the other.
+
+    Measured, see benchmarks/convolutions.py: products of patches gain nothing from neighbours and lose by their memory.
+    """
+    if architecture.convolutions and devices.places()[0].platform == "cpu":
+        return lambda *arguments: jax.lax.map(lambda each: function(*each), arguments)
+    return jax.vmap(function)
 
 
 def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
@@ -148,6 +162,6 @@ def outputs(architecture: Architecture) -> Callable[..., Float[Array, "networks 
         def one(weights: Weights, statistics: tuple, behaviour: Behaviour) -> Array:
             return answers(forward(architecture, weights, x, behaviour, statistics=statistics)[0], architecture.output)
 
-        return jax.vmap(one)(weights, statistics, behaviour)
+        return each_network(architecture, one)(weights, statistics, behaviour)
 
     return devices.compiled(each)
