@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import toy_splits
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,3 +85,10 @@ def test_the_staircase():
     config = caviar.Config(schedule="staircase", learning_rate=1.0, decay_every=3, decay_rate=0.1)
     np.testing.assert_allclose(rates(config, 8, 1), [1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01])
     np.testing.assert_allclose(rates(config.changed(decay_rate=None), 7, 1), [1, 1, 1, 0.5, 0.5, 0.5, 0.25])
+
+
+def test_the_smallest_warm_up_and_the_wildest_decay():
+    assert rates(caviar.Config(warmup=5e-324, learning_rate=0.3)).tolist() == pytest.approx([0.3] * 70)
+    (run,) = caviar.train(toy_splits.classes(), [caviar.Config(schedule="exponential", decay_rate=1e37, epochs=12)])
+    assert run.status == "diverged"
+    assert run.epochs < 12

@@ -21,6 +21,7 @@ from caviar.data.strata import choose_rows, fold_numbers
 from caviar.data.table import Table
 from caviar.data.target import Label, TargetCoding, fit_classes, fit_quantity
 from caviar.data.task import Task, check_task, infer_task
+from caviar.data.weights import scaled_weights, weights_of, without_weights
 from caviar.errors import BadData
 
 FEWEST_ROWS = 20
@@ -55,6 +56,9 @@ class Split:
     """float32 (n_train + n_dev, width), train rows first, each set in random order; read-only."""
     y: np.ndarray
     """int32 codes or float32 standardised target of the same rows; read-only."""
+    weight: Numbers | None
+    """float32 (rows,) of mean 1 over the train rows: how much a row counts in training; None: all alike. Losses and
+    errors are measured without."""
     n_train: int
     dev_given: bool
     """Whether the dev rows are a table of their own, which may be of another kind than the train rows."""
@@ -130,7 +134,8 @@ class Split:
     def fingerprint(self) -> str:
         """SHA-256 in hex of prepared rows, target, sizes, seed and the sealed rows."""
         about = f"{self.target.to_json()} {self.n_train} {self.n_dev} {self.n_test} {self.seed}"
-        return fingerprint(about, self.x, self.y, self._sealed.frame, self._sealed.y)
+        weight = () if self.weight is None else (self.weight,)
+        return fingerprint(about, self.x, self.y, *weight, self._sealed.frame, self._sealed.y)
 
     @property
     def times_opened(self) -> int:
@@ -191,6 +196,7 @@ def split(
     dev: Share | Table = None,
     test: Share | Table = None,
     *,
+    weight: str | None = None,
     scale: Scale = "standard",
     resolution: float = 0.01,
     task: Task | None = None,
@@ -203,6 +209,8 @@ def split(
         dev: rows to choose by. None: by the rule (`sizes.set_sizes`); a share in (0, 1), a number of rows,
             a table of its own, or 0 for none.
         test: rows to judge by at the end, the same; they are sealed.
+        weight: the feature column that says how much each row counts in training, 0 or more; only ratios matter. It is
+            not learned from.
         scale: of columns of numbers (`prepare.fit_preparation`).
         resolution: difference between the errors of two networks that dev must tell apart, in (0, 1).
         task: None: by the target (`task.infer_task`).
@@ -243,7 +251,8 @@ def split(
     at_train, at_dev, at_test = choose_rows(codes, own, int(seed), table.rows)
     if coding is None:
         coding = fit_quantity(table.target[at_train])
-    train = table.features[at_train]
+    features = without_weights(table.features, weight)
+    train = features[at_train]
     preparation = fit_preparation(train, scale)
     dev_part, test_part = (
         _given(part, name, table, coding, preparation)
@@ -270,6 +279,7 @@ def split(
         target=coding,
         x=_prepared(preparation, train, dev_part.frame),
         y=_frozen(np.concatenate([coding.encode(table.target[at_train]), dev_part.y])),
+        weight=_weights(weight, table.features, at_train, dev_part.frame),
         n_train=own.train,
         dev_given=isinstance(dev, Table),
         scale=scale,
@@ -353,6 +363,12 @@ def _given(part: Table, name: str, table: Table, coding: TargetCoding, preparati
         return _Part(part.features, coding.encode(part.target))
     except BadData as error:
         raise BadData(f"The {name} table '{part.name}' must match '{table.name}'. {error}") from None
+
+
+def _weights(column: str | None, own: pl.DataFrame, at_train: Whole, dev: pl.DataFrame) -> Numbers | None:
+    if column is None:
+        return None
+    return _frozen(scaled_weights(weights_of(own, column)[at_train], weights_of(dev, column), column))
 
 
 def _prepared(preparation: Preparation, train: pl.DataFrame, dev: pl.DataFrame) -> Numbers:

@@ -133,6 +133,7 @@ def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array,
         uniforms=drawn,
         noise=noise,
         partner=partner,
+        weight=None if data.weight is None else data.weight.at[rows].get(mode="clip"),
         key=jax.random.fold_in(key, _OWN) if architecture.own is not None else None,
     )
 

@@ -110,5 +110,6 @@ def device_data(rows: Rows, split: Split) -> Data:
             split.x[padded].reshape(chunks, chunk, -1).transpose(0, 2, 1).copy(),
             split.y[padded].reshape(chunks, chunk),
             group_measured.reshape(chunks, chunk),
+            split.weight,
         )
     )

@@ -32,6 +32,11 @@ from caviar.network.config import Config
 _RISE, _START, _END = 0.3, 1 / 25, 1 / 250_000
 
 
+_LARGEST = 1e38
+"""What float32 holds, about."""
+
+
+@np.errstate(over="ignore")  # a rate that grows beyond all bounds lets its network diverge
 def learning_rates(config: Config, steps: Whole, *, steps_per_epoch: int, epochs: int) -> Numbers:
     """The learning rate of each step.
 
@@ -75,8 +80,8 @@ def learning_rates(config: Config, steps: Whole, *, steps_per_epoch: int, epochs
         case _:
             assert_never(config.schedule)
     if warm:
-        factor = factor * np.minimum(t / warm, 1)
-    return alpha * factor
+        factor = factor * (np.minimum(t, warm) / warm)
+    return np.minimum(alpha * factor, _LARGEST)
 
 
 def _between(start: float, end: float, p: Numbers) -> Numbers:

@@ -34,6 +34,8 @@ class Data(NamedTuple):
     """Rows on which the losses are measured, examples as columns."""
     y_measured: Int[Array, "chunks chunk"] | Float[Array, "chunks chunk"]
     group_measured: Int[Array, "chunks chunk"]
+    weight: Float[Array, " rows"] | None = None
+    """How much each row counts in training; None: all alike."""
 
 
 class Batch(NamedTuple):
@@ -48,6 +50,8 @@ class Batch(NamedTuple):
     """Standard normal numbers, where the program disturbs inputs."""
     partner: Int[Array, " batch"] | None = None
     """The place of the row with which each is mixed, where the program mixes rows."""
+    weight: Float[Array, " batch"] | None = None
+    """How much each row counts in J; None: all alike."""
     key: Array | None = None
     """For a network of the user's own that takes random numbers."""
 
@@ -150,6 +154,8 @@ def update(
         )
         target = mix(targets(batch.y, outputs))
         weight = row_weight * (settings.class_weight @ target) if program.weighted else row_weight
+        if batch.weight is not None:
+            weight = weight * mix(batch.weight[None, :])[0]
         if program.task == "classification":
             target = smoothed(target, settings.label_smoothing)
         each = losses(

@@ -1,0 +1,54 @@
+"""Weights of rows: how much each counts in training."""
+
+import numpy as np
+import polars as pl
+
+from caviar.arrays import Numbers
+from caviar.data.numeric import numbers_of
+from caviar.data.words import count
+from caviar.errors import BadData, nearest
+
+
+def without_weights(features: pl.DataFrame, column: str | None) -> pl.DataFrame:
+    """The feature columns, without the one that holds weights.
+
+    Raises:
+        BadData: there is no such column, or no other one.
+    """
+    if column is None:
+        return features
+    if column not in features.columns:
+        raise BadData(f"There is no column '{column}' of weights. {nearest(column, features.columns)}")
+    if features.width == 1:
+        raise BadData(f"There must be columns to predict from beside the weights, but '{column}' is the only one.")
+    return features.drop(column)
+
+
+def weights_of(features: pl.DataFrame, column: str) -> Numbers:
+    """The weights of some rows, float64 (rows,); 1 where the table has no such column.
+
+    Raises:
+        BadData: a weight is missing, negative or infinite.
+    """
+    if column not in features.columns:
+        return np.ones(features.height)
+    weights = numbers_of(features[column], "number")
+    if bad := int((~(weights >= 0)).sum()):
+        first = features[column][int(np.flatnonzero(~(weights >= 0))[0])]
+        raise BadData(
+            f"Weights must be numbers of 0 or more in every row, but '{column}' has {count(bad, 'other cell')}, such "
+            f"as {first}. Correct these rows, or give them the weight 0."
+        )
+    return weights
+
+
+def scaled_weights(train: Numbers, dev: Numbers, column: str) -> Numbers:
+    """Weights of train and dev rows, float32, of mean 1 over the train rows.
+
+    Raises:
+        BadData: every train row has the weight 0.
+    """
+    mean = train.mean()
+    if not mean > 0:
+        raise BadData(f"A train row must have a weight above 0, but '{column}' is 0 in all of them. Check the column.")
+    return (np.concatenate([train, dev]) / mean).astype(np.float32)
