@@ -15,12 +15,42 @@ BY_HAND = st.dictionaries(st.integers(0, 99), SIZES, min_size=1, max_size=4).map
 
 
 @st.composite
-def configs(draw, *, classes=3, most_units=300, most_layers=4):
+def convolutional(draw, *, side=6, most_filters=5):
+    """Settings of convolutions, and of changes of images, for images of at least this side."""
+    residual = draw(st.booleans())
+    filters = draw(st.lists(st.integers(1, most_filters), min_size=1, max_size=3))
+    if residual:
+        filters = sorted((filters * 3)[: draw(st.sampled_from([1, 3]))])
+    pooling = draw(st.integers(1, 2)) if len(filters) <= 2 else 1
+    augment = draw(
+        st.lists(
+            st.sampled_from(
+                ["flip", "shift", "crop", "rotate", "cutout", ("shift", 0), ("rotate", 180.0), ("cutout", 99)]
+            ),
+            max_size=3,
+            unique_by=lambda one: one if isinstance(one, str) else one[0],
+        )
+    )
+    return {
+        "filters": tuple(filters),
+        "kernel_size": draw(st.sampled_from([1, 3, (5,) * len(filters)])),
+        "stride": draw(st.integers(1, 2)) if side >= 2 ** (len(filters) + 2) else 1,
+        "pooling": pooling,
+        "global_pooling": draw(st.booleans()),
+        "residual": residual,
+        "augment": tuple(augment),
+    }
+
+
+@st.composite
+def configs(draw, *, classes=3, most_units=300, most_layers=4, images=False):
     """Any Config that may be built; for so many classes, or for a number where there are none."""
+    of_images = draw(convolutional()) if images else {}
+    depth = len(of_images.get("filters", ()))
     units = tuple(draw(st.lists(st.integers(1, most_units), max_size=most_layers)))
     word = st.sampled_from(ACTIVATIONS)
     schedule = draw(st.sampled_from(SCHEDULES) | BY_HAND)
-    norm = draw(st.sampled_from(["batch_norm", "layer_norm", None])) if units else None
+    norm = draw(st.sampled_from(["batch_norm", "layer_norm", None])) if units or depth else None
     output = draw(st.none() | st.sampled_from(OUTPUTS))
     possible = [loss for loss in LOSSES if loss != "cross_entropy" or (classes and output != "linear")]
     epochs = draw(st.none() | st.integers(1, 10**6))
@@ -32,7 +62,7 @@ def configs(draw, *, classes=3, most_units=300, most_layers=4):
     settings = st.fixed_dictionaries(
         {},
         optional={
-            "activation": word | st.tuples(*[word] * len(units)),
+            "activation": word | st.tuples(*[word] * (depth + len(units))),
             "initializer": st.sampled_from(INITIALIZERS),
             "initial_scale": SIZES,
             "prior_bias": st.booleans(),
@@ -41,7 +71,7 @@ def configs(draw, *, classes=3, most_units=300, most_layers=4):
             "norm_statistics": st.sampled_from(["moving", "exact"]) if norm == "batch_norm" else st.just("moving"),
             "norm_epsilon": st.floats(1e-12, 0.5),
             "norm_beta": SHARES,
-            "dropout": SHARES | st.tuples(*[SHARES] * len(units)),
+            "dropout": SHARES | st.tuples(*[SHARES] * (depth + len(units))),
             "l1": SIZES,
             "l2": SIZES,
             "weight_decay": SIZES,
@@ -68,9 +98,11 @@ def configs(draw, *, classes=3, most_units=300, most_layers=4):
             "early_stopping": st.none() if rows == "train+dev" else st.none() | st.integers(1, 99),
             "stop_after": st.none() | st.integers(1, epochs or 99),
             "record": st.sampled_from(["losses", "layers"]),
+            "precision": st.sampled_from(["float32", "bfloat16"]),
             "seed": st.integers(0, 2**31 - 1),
         },
     )
     if norm:
         settings = settings.map(lambda own: own | {norm: True})
-    return Config(hidden_units=units, schedule=schedule, epochs=epochs, rows=rows, output=output, **draw(settings))
+    settings = draw(settings) | of_images
+    return Config(hidden_units=units, schedule=schedule, epochs=epochs, rows=rows, output=output, **settings)

@@ -108,6 +108,7 @@ REFUSED = [
     ({"clip_value": "1"}, r"clip_value must be at least 1e-20 and finite, got '1'"),
     ({"average_weights": 1.0}, r"average_weights must be in \[1e-20, 1\), got 1.0. Usual values are 0.99 to 0.9999"),
     ({"record": "all"}, r"record must be one of losses, layers, got 'all'"),
+    ({"precision": "float16"}, r"precision must be one of float32, tfloat32, bfloat16, got 'float16'"),
     ({"sampling": "random"}, r"sampling must be one of shuffled, balanced, got 'random'"),
     ({"schedule": ()}, r"schedule by hand must be pairs \(epoch, rate\), got \(\). For example"),
     ({"schedule": (1, 0.1)}, r"schedule by hand must be pairs \(epoch, rate\), got \(1, 0.1\)"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import by_hand
-from caviar.network.layers import Layer, Statistics, batch_statistics, dense, dropout, normalize
+from caviar.network.layers import Layer, Statistics, batch_statistics, dropout, normalize, product
 
 RNG = np.random.default_rng(5)
 Z = RNG.normal(3, 2, (4, 10))
@@ -81,9 +81,25 @@ def test_in_test_mode_one_row_is_enough():
     np.testing.assert_allclose(one, wanted, rtol=1e-4)
 
 
-def test_dense_is_a_product_without_bias():
-    w, a = jnp.asarray(RNG.normal(size=(3, 4))), jnp.asarray(Z)
-    np.testing.assert_allclose(dense(Layer(w, jnp.ones(3), None), a), np.asarray(w) @ np.asarray(a), rtol=1e-5)
+def rounded(values, precision):
+    return np.asarray(jnp.asarray(values, "f").astype(precision).astype("f"), float)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_product_and_its_gradients_of_rounded_factors(precision):
+    w, a, slope = (RNG.normal(size=shape) for shape in ((3, 4), (4, 10), (3, 10)))
+    came, backward = jax.vjp(lambda w, a: product(w, a, precision), jnp.asarray(w, "f"), jnp.asarray(a, "f"))
+    of_w, of_a = backward(jnp.asarray(slope, "f"))
+    assert came.dtype == of_w.dtype == of_a.dtype == np.float32
+    w, a, slope = (rounded(values, precision) for values in (w, a, slope))
+    for got, wanted in ((came, w @ a), (of_w, slope @ a.T), (of_a, w.T @ slope)):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_bfloat16_is_another_product():
+    w, a = jnp.asarray(RNG.normal(size=(3, 4)), "f"), jnp.asarray(RNG.normal(size=(4, 10)), "f")
+    difference = np.abs(product(w, a, "bfloat16") - product(w, a)).max()
+    assert 1e-4 < difference < 5e-2
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9])

@@ -9,12 +9,13 @@ import caviar
 from any_config import configs
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_any_config_that_is_accepted_trains_an_epoch(task):
-    split = toy_splits.classes() if task == "classification" else toy_splits.numbers()
+@pytest.mark.parametrize("data", ["classes", "numbers", "images"])
+def test_any_config_that_is_accepted_trains_an_epoch(data):
+    split, images = getattr(toy_splits, data)(), data == "images"
+    classes = split.outputs if split.task == "classification" else 0
 
-    @settings(max_examples=12)
-    @given(config=configs(classes=split.outputs if task == "classification" else 0, most_units=12, most_layers=2))
+    @settings(max_examples=6 if images else 12)
+    @given(config=configs(classes=classes, most_units=12, most_layers=1 if images else 2, images=images))
     def trains(config):
         one = config.changed(epochs=1, stop_after=None)
         (run,) = caviar.train(split, [one])

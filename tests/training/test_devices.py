@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import jax
 import numpy as np
 import pytest
+import toy_splits
 
+import caviar
+from caviar.errors import BadConfig
 from caviar.training import devices
 
 
@@ -130,3 +133,18 @@ def test_the_cache_folder_follows_the_system(monkeypatch, tmp_path):
     assert devices.cache_folder().parts[-2:] == (".cache", "caviar")
     monkeypatch.setattr("sys.platform", "darwin")
     assert devices.cache_folder().parts[-3:] == ("Library", "Caches", "caviar")
+
+
+def test_products_are_of_float32_unless_a_function_says_otherwise():
+    """On a GPU JAX would round their factors to tfloat32 without a word."""
+    seen = []
+
+    def function(x):
+        seen.append(jax.config.jax_default_matmul_precision)
+        return x
+
+    devices.compiled(function)(np.float32(1))
+    assert seen == ["highest"]
+    assert jax.config.jax_default_matmul_precision is None
+    with pytest.raises(BadConfig, match="precision must be 'float32' or 'bfloat16' without a GPU, got 'tfloat32'"):
+        caviar.train(toy_splits.classes(), [caviar.Config(precision="tfloat32")])

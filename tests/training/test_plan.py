@@ -75,6 +75,7 @@ FED_IN = [
     {"clip_value": 1.0},
     {"average_weights": 0.9},
     {"record": "layers"},
+    {"precision": "bfloat16"},
 ]
 """What costs every network that shares it with one that asks for it is compiled for that one alone."""
 

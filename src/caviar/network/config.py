@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, get_args
 from caviar.errors import BadConfig, nearest
 from caviar.network.activations import ACTIVATIONS, ActivationName
 from caviar.network.initializers import INITIALIZERS, InitializerName
+from caviar.network.layers import PRECISIONS, Precision
 from caviar.network.losses import LOSSES, OUTPUTS, LossName, OutputName
 from caviar.network.own import described
 from caviar.network.shapes import Convolution
@@ -46,7 +47,7 @@ Rows = float | tuple[int, int] | Literal["train+dev"]
 DECAYING: tuple[ScheduleName, ...] = ("inverse_time", "exponential", "staircase")
 """The schedules that read `decay_rate`."""
 
-_OF_LAYERS = ("filters", "activation", "batch_norm", "layer_norm", "dropout", "max_norm", "prior_bias")
+_OF_LAYERS = ("filters", "activation", "batch_norm", "layer_norm", "dropout", "max_norm", "prior_bias", "precision")
 """Settings of layers, which a network of the user's own does not have."""
 
 _SMALLEST = 1e-20
@@ -142,6 +143,8 @@ class Config:
         stop_after: train only so many of the `epochs`; the schedule stays as laid out.
         record: what the history holds beside losses, errors and rates: nothing more with `losses`, gradients and units
             of every layer with `layers`, which takes about a tenth more time.
+        precision: of the factors of products of weights and activations: `float32`; `tfloat32`, 10 bits behind the
+            point, on a GPU only; `bfloat16`, 7 bits. Sums and everything else stay float32.
         rows: 1.0 the training rows | (fold, folds) train and dev rows without that fold, which takes the place of
             the dev set | "train+dev" all of them, with no dev set.
         seed: of the starting weights, the order of the rows and dropout, in [0, 2^31); equal seeds share
@@ -201,6 +204,7 @@ class Config:
     early_stopping: int | None = None
     stop_after: int | None = None
     record: Recorded = "losses"
+    precision: Precision = "float32"
     rows: Rows = 1.0
     seed: int = 0
 
@@ -418,6 +422,7 @@ class Config:
                 "or lower stop_after."
             )
         _word("record", self.record, get_args(Recorded))
+        _word("precision", self.precision, PRECISIONS)
         self._check_rows()
         _whole("seed", self.seed, 0, (1 << 31) - 1)
 

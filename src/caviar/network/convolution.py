@@ -11,9 +11,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from caviar.network.layers import Precision, product
+
 
 def convolve(
-    w: Float[Array, "filters inputs"], a: Float[Array, "channels height width batch"], *, kernel: int, stride: int
+    w: Float[Array, "filters inputs"],
+    a: Float[Array, "channels height width batch"],
+    *,
+    kernel: int,
+    stride: int,
+    precision: Precision = "float32",
 ) -> Float[Array, "filters rows columns batch"]:
     """Every filter at every place of the image, which is padded with zeros so that only the stride makes it smaller.
 
@@ -22,11 +29,12 @@ def convolve(
         a: images.
         kernel: rows and columns of a filter, odd.
         stride: from one place to the next.
+        precision: of the product.
 
     A correlation, as in every framework.
     """
     _, height, width, batch = a.shape
-    z = w @ _patches(a, kernel, stride)
+    z: Array = product(w, _patches(a, kernel, stride), precision)  # pyright: ignore[reportAssignmentType]
     return z.reshape(-1, -(-height // stride), -(-width // stride), batch)
 
 

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int
 from caviar.network import layers
 from caviar.network.activations import Coefficients, Family, activate
 from caviar.network.convolution import convolve, max_pool
-from caviar.network.layers import Layer, Statistics, Weights
+from caviar.network.layers import Layer, Precision, Statistics, Weights
 from caviar.network.losses import OutputName
 from caviar.network.own import Own
 from caviar.network.shapes import Convolution, Inputs, LayerShape, layer_shapes
@@ -40,6 +40,7 @@ class Architecture:
     """In front of the dense layers, with padded filters."""
     global_pooling: bool = False
     residual: bool = False
+    precision: Precision = "float32"
     own: Own | None = None
     """A network of the user's own in place of all these layers."""
 
@@ -166,9 +167,9 @@ def forward(
 
     a = _convolved(architecture, weights, x, activated) if architecture.convolutions else x
     for number in range(len(architecture.convolutions), len(weights) - 1):
-        a = activated(number, layers.dense(weights[number], a))
+        a = activated(number, layers.product(weights[number].w, a, architecture.precision))
     last = weights[-1]
-    return layers.dense(last, a) + last.b[:, None], Seen(tuple(seen), tuple(hidden))
+    return layers.product(last.w, a, architecture.precision) + last.b[:, None], Seen(tuple(seen), tuple(hidden))
 
 
 def _convolved(
@@ -184,7 +185,13 @@ def _convolved(
     a = x.reshape(image.channels, image.height, image.width, batch)
     beginning = a
     for number, convolution in enumerate(architecture.convolutions):
-        z = convolve(weights[number].w, a, kernel=convolution.kernel, stride=convolution.stride)
+        z = convolve(
+            weights[number].w,
+            a,
+            kernel=convolution.kernel,
+            stride=convolution.stride,
+            precision=architecture.precision,
+        )
         filters, height, width, _ = z.shape
         opens, closes = (architecture.residual and number > 0 and number % 2 == part for part in (1, 0))
         if opens:

@@ -22,6 +22,7 @@ from caviar.network.losses import LossName, OutputName
 from caviar.network.model import Architecture, Behaviour
 from caviar.network.own import own_network
 from caviar.network.shapes import Image, Inputs
+from caviar.training import devices
 from caviar.training.limits import Limits
 from caviar.training.optimizers import UpdateRule, update_rule
 from caviar.training.penalties import Penalties
@@ -149,6 +150,11 @@ def program_for(config: Config, split: Split) -> Program:
             f"Config.early_stopping needs dev rows to watch, got {config.early_stopping} on a split without any. "
             "Split with dev rows, or leave it out."
         )
+    if config.precision == "tfloat32" and devices.places()[0].platform == "cpu":
+        raise BadConfig(
+            "Config.precision must be 'float32' or 'bfloat16' without a GPU, got 'tfloat32': this processor does not "
+            "have it. Leave it out."
+        )
     if config.augment and split.image_shape is None:
         raise BadConfig(
             f"Config.augment needs images, got {config.augment} for rows of {split.width} columns. Read images as an "
@@ -212,6 +218,7 @@ def architecture_for(config: Config, inputs: Inputs, outputs: int, *, dropout: b
         ),
         global_pooling=config.global_pooling,
         residual=config.residual,
+        precision=config.precision,
     )
 
 

@@ -84,13 +84,18 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
 
 
 def each_network(architecture: Architecture, function: Callable[..., T]) -> Callable[..., T]:
-    """The function for every network of a lane at once; for convolutions on a processor one network after the other.
+    """The function for every network of a lane: at once, or one after the other."""
+    if one_after_the_other(architecture):
+        return lambda *arguments: jax.lax.map(lambda each: function(*each), arguments)
+    return jax.vmap(function)
+
+
+def one_after_the_other(architecture: Architecture) -> bool:
+    """Whether the networks of a lane are computed one after the other: convolutions on a processor.
 
     Measured, see benchmarks/convolutions.py: products of patches gain nothing from neighbours and lose by their memory.
     """
-    if architecture.convolutions and devices.places()[0].platform == "cpu":
-        return lambda *arguments: jax.lax.map(lambda each: function(*each), arguments)
-    return jax.vmap(function)
+    return bool(architecture.convolutions) and devices.places()[0].platform == "cpu"
 
 
 def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
