@@ -93,8 +93,9 @@ def improve(
     result = None
     if resume is not None:
         _refuse_beside_resume(asked | {"out": out})
+        before = _asked_of("improve", resume)
         result, out = reopen(resume), resume
-        asked = _asked_before(resume) if result is None else {}
+        asked = _from_files(before, resume) if result is None else {}
     elif data is None:
         raise CommandError("caviar improve needs DATA, or --resume RUN. For a first try: caviar improve digits")
     else:
@@ -106,6 +107,72 @@ def improve(
         print(json.dumps(result.summary))
     else:
         print(f"Run folder: {result.folder}\nReport:     {result.folder / 'report.html'}")
+
+
+@app.command
+def train(
+    data: Annotated[
+        str | None,
+        Parameter(help="File (csv, tsv, parquet, npz) or sample: digits, breast_cancer, wine, iris, diabetes."),
+    ] = None,
+    /,
+    *,
+    target: Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")] = None,
+    config: Annotated[
+        list[Path] | None,
+        Parameter(negative="", help="TOML file with a network's settings, once for each network; else the default."),
+    ] = None,
+    seeds: Annotated[int, Parameter(help="Networks of every config, with this many seeds from SEED on.")] = 1,
+    dev: Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")] = None,
+    test: Annotated[
+        str | None, Parameter(help="Rows that stay sealed: a file, a share, a number of rows, or 0.")
+    ] = None,
+    task: Annotated[
+        Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")
+    ] = None,
+    out: Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")] = None,
+    seed: Annotated[int, Parameter(help="Of everything that is random; the one in a TOML file is not read.")] = 0,
+    resume: Annotated[
+        Path | None, Parameter(help="Run folder of an interrupted run, instead of DATA and options.")
+    ] = None,
+    explain: Annotated[
+        bool,
+        Parameter(negative="", help="Tell what will be compiled, what it takes, and afterwards what it took."),
+    ] = False,
+    as_json: Annotated[
+        bool, Parameter(name="--json", negative="", help="Print the summary as one JSON object.")
+    ] = False,
+) -> None:
+    """Train networks as they are: each config with one or more seeds, all at once; the best on dev rows is kept."""
+    from caviar.network.config import Config  # noqa: PLC0415  (starts JAX's import)
+    from caviar.reporting.training_run import reopen, train_networks  # noqa: PLC0415
+
+    asked: dict[str, Any] = {
+        "data": data,
+        "target": target,
+        "config": config,
+        "seeds": seeds,
+        "dev": dev,
+        "test": test,
+        "task": task,
+        "seed": seed,
+    }
+    result = None
+    if resume is not None:
+        _refuse_beside_resume(asked | {"out": out})
+        before = _asked_of("train", resume)
+        result, out = reopen(resume), resume
+        if result is not None and explain:
+            print(*result.plan.lines(), sep="\n", file=sys.stderr)
+        asked = before | {"configs": {one["name"]: Config.from_mapping(one["config"]) for one in before["configs"]}}
+    elif data is None:
+        raise CommandError("caviar train needs DATA, or --resume RUN. For a first try: caviar train digits")
+    else:
+        asked |= {"configs": _configs(asked.pop("config") or []), "dev": _rows(dev), "test": _rows(test)}
+    if result is None:
+        with _listener() as listener:
+            result = train_networks(**asked, out=out, explained=explain, listener=listener)
+    print(json.dumps(result.summary) if as_json else "\n".join(result.table()))
 
 
 @app.command
@@ -196,7 +263,19 @@ def _config(path: Path) -> "Config":
             f"--config must be a TOML file, but {path} cannot be read: {error}. A line looks like dropout = 0.2."
         ) from None
     settings = content["config"] if set(content) == {"config"} else content
-    return Config.from_mapping(settings)
+    try:
+        return Config.from_mapping(settings)
+    except BadConfig as error:
+        raise BadConfig(f"{path}: {error}") from None
+
+
+def _configs(paths: Sequence[Path]) -> "dict[str, Config]":
+    """The Configs of several files, each under the file's name, or under its path where another has the same name."""
+    twice = next((path for number, path in enumerate(paths) if path in paths[:number]), None)
+    if twice is not None:
+        raise BadConfig(f"--config must name a file once, got {twice} twice. For several networks of it use --seeds.")
+    names = [path.name for path in paths]
+    return {path.name if names.count(path.name) == 1 else str(path): _config(path) for path in paths}
 
 
 def _rows(given: str | None) -> str | float | None:
@@ -211,29 +290,43 @@ def _rows(given: str | None) -> str | float | None:
 
 def _refuse_beside_resume(given: dict[str, Any]) -> None:
     """What was asked stands in the run folder."""
-    usual = dict.fromkeys(given) | {"seed": 0, "refit": True}
+    usual = dict.fromkeys(given) | {"seed": 0, "refit": True, "seeds": 1}
     names = {"data": "DATA", "refit": "--no-refit"}
     beside = [names.get(name, f"--{name.replace('_', '-')}") for name in given if given[name] != usual[name]]
     if beside:
         raise CommandError(f"--resume takes data and options from the run folder; leave out {', '.join(beside)}.")
 
 
-def _asked_before(folder: Path) -> dict[str, Any]:
-    """What an interrupted run was asked for."""
-    from caviar.network.config import Config  # noqa: PLC0415
+def _asked_of(command: str, folder: Path) -> dict[str, Any]:
+    """What a run was asked for.
+
+    Raises:
+        BadRun: it is no run of this command.
+    """
     from caviar.reporting.run_folder import read_run  # noqa: PLC0415
 
     asked = dict(read_run(folder)["asked"])
     asked.pop("rows")
+    begun = asked.pop("command", "improve")
+    if begun != command:
+        raise BadRun(
+            f"--resume must name a run of caviar {command}, but {folder} was begun by caviar {begun}. Go on with "
+            f"caviar {begun} --resume {folder}."
+        )
+    return asked
+
+
+def _from_files(asked: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What an interrupted improvement was asked for, to be asked again."""
+    from caviar.network.config import Config  # noqa: PLC0415
+
     for part in ("data", "dev", "test"):
         if asked[part] == "given in Python":
             raise BadRun(
                 f"The run in {folder} was begun in Python with data that are not in a file. Call caviar.improve "
                 "again with the same arguments and out."
             )
-    if asked["config"] is not None:
-        asked["config"] = Config.from_mapping(asked["config"])
-    return asked
+    return asked | {"config": None if asked["config"] is None else Config.from_mapping(asked["config"])}
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from caviar.data.read import read
-from caviar.data.samples import SAMPLES
 from caviar.data.split import Split, split
 from caviar.data.table import Table
 from caviar.data.task import Task, infer_task
@@ -32,7 +31,7 @@ from caviar.remedies.rules import prescribe
 from caviar.reporting import words
 from caviar.reporting.conclusion import conclusion, seed_noise
 from caviar.reporting.report import write_curves, write_report
-from caviar.reporting.run_folder import RunFolder, next_folder, read_summary
+from caviar.reporting.run_folder import RunFolder, named, next_folder, read_summary
 from caviar.reporting.story import Story, held_out_error, summary
 from caviar.reporting.terminal import Listener, Silent
 from caviar.training.metrics import MetricName, metric_for, task_of
@@ -143,11 +142,11 @@ def improve(
     start = written_out(start, rows)
     program_for(start, rows)
     asked = {
-        "data": _named(data),
+        "data": named(data),
         "target": column,
         "config": None if config is None else config.to_json(),
-        "dev": _named(dev),
-        "test": _named(test),
+        "dev": named(dev),
+        "test": named(test),
         "task": task,
         "metric": metric,
         "optimal_error": optimal_error,
@@ -477,12 +476,3 @@ def _task_for(metric: MetricName, table: Table) -> Task:
     if target is not None and not (target.dtype.is_numeric() and (target == target.round()).all()):
         metric_for(infer_task(target)[0], metric)
     return wanted
-
-
-def _named(part: Any) -> Any:
-    """Data, or a dev or test set, as run.json names them."""
-    if isinstance(part, str) and part in SAMPLES:
-        return part
-    if isinstance(part, (str, Path)):
-        return str(Path(part).absolute())
-    return part if part is None or isinstance(part, (int, float)) else "given in Python"

@@ -179,7 +179,7 @@ def test_a_damaged_summary_is_told(tmp_path):
 @pytest.mark.parametrize("path", ["none", "file", "file/below"])
 def test_what_is_no_run_is_told(tmp_path, path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(BadRun, match=r"must hold run.json, but .* has none. Give the folder that caviar improve wrote"):
+    with pytest.raises(BadRun, match=r"must hold run.json, but .* has none. Give the folder of a run"):
         read_run(tmp_path / path)
 
 

@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 
 from filelock import FileLock, Timeout
 
+from caviar.data.samples import SAMPLES
 from caviar.errors import BadRun
 from caviar.files import write_atomically
 from caviar.reporting.story import versions
@@ -153,9 +154,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     except BadRun:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        raise BadRun(
-            f"A run folder must hold run.json, but {folder} has none. Give the folder that caviar improve wrote."
-        ) from None
+        raise BadRun(f"A run folder must hold run.json, but {folder} has none. Give the folder of a run.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRun(
             f"{folder / 'run.json'} cannot be read ({type(error).__name__}: {error}). Give another --out and "
@@ -188,6 +187,15 @@ def next_folder(name: str) -> Path:
     while (base / f"{safe}-{number}").exists():
         number += 1
     return base / f"{safe}-{number}"
+
+
+def named(part: Any) -> Any:
+    """Data, or a dev or test set, as run.json names them."""
+    if isinstance(part, str) and part in SAMPLES:
+        return part
+    if isinstance(part, (str, Path)):
+        return str(Path(part).absolute())
+    return part if part is None or isinstance(part, (int, float)) else "given in Python"
 
 
 def _short(value: Any) -> str:

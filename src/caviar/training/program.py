@@ -57,7 +57,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
 
         def one_step(i: Int[Array, ""], carry: tuple[State, Measures]) -> tuple[State, Measures]:
             state, record = carry
-            batch = _batch(program, data, order[i], jax.random.fold_in(key, at + i), amounts)
+            batch = mini_batch(program, data, order[i], jax.random.fold_in(key, at + i), amounts)
             number = at + i + 1
             rate, share = rates[:, i], shares[:, i if program.mixed else 0]
             state, of_step = each_network(
@@ -110,7 +110,7 @@ def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
     return Measures(*[empty() for _ in Measures._fields[:-1]], layers=of_layers)  # pyright: ignore[reportCallIssue]
 
 
-def _batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array, amounts: Amounts) -> Batch:
+def mini_batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array, amounts: Amounts) -> Batch:
     """The mini-batch of one step, with the random numbers that all networks of the lane share."""
     architecture = program.architecture
     drawn = None
