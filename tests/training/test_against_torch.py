@@ -13,8 +13,8 @@ import toy_splits
 
 import caviar
 from caviar.network.config import OPTIMIZERS
-from caviar.network.shapes import Inputs
 from caviar.training import packing
+from caviar.training.drive import starting_weights
 from caviar.training.plan import TRAIN, hyperparameters, program_for
 from caviar.training.step import Batch, update
 
@@ -32,7 +32,7 @@ def our_losses(config, split, batches, dtype):
     """Mean loss of every mini-batch before its step, penalties left out."""
     program = program_for(config, split)
     with jax.enable_x64(dtype == np.float64):
-        start = [packing.starting_weights(config, Inputs(split.width), split.outputs)]
+        start = [starting_weights(config, split)]
         one = packing.stacked([hyperparameters(config, split)], np.dtype(dtype))
         state = packing.first_state(
             packing.padded(start, program.architecture, np.dtype(dtype)), one, program.architecture
@@ -56,12 +56,24 @@ def our_losses(config, split, batches, dtype):
 def their_losses(config, split, batches, dtype):
     """The same by PyTorch."""
     kind = torch.float64 if dtype == np.float64 else torch.float32
-    weights = packing.starting_weights(config, Inputs(split.width), split.outputs)
+    weights = starting_weights(config, split)
     parts, decayed, others = [], [], []
+    if split.image_shape:
+        height, width, channels = split.image_shape
+        parts.append(torch.nn.Unflatten(1, (channels, height, width)))
     for number, layer in enumerate(weights):
-        hidden = number < config.layers
-        linear = torch.nn.Linear(*layer.w.shape[::-1], bias=not (hidden and config.batch_norm), dtype=kind)
-        linear.weight.data = torch.tensor(np.asarray(layer.w), dtype=kind)
+        hidden, bias = number < config.layers, not (number < config.layers and config.batch_norm)
+        convolution = config.convolutions[number] if number < len(config.filters) else None
+        if convolution:
+            side = convolution.kernel
+            inputs = layer.w.shape[1] // side**2
+            linear = torch.nn.Conv2d(
+                inputs, len(layer.w), side, convolution.stride, padding=side // 2, bias=bias, dtype=kind
+            )
+        else:
+            parts += [torch.nn.Flatten()]
+            linear = torch.nn.Linear(*layer.w.shape[::-1], bias=bias, dtype=kind)
+        linear.weight.data = torch.tensor(np.asarray(layer.w), dtype=kind).reshape(linear.weight.shape)
         decayed.append(linear.weight)
         if linear.bias is not None:
             linear.bias.data.zero_()
@@ -69,10 +81,13 @@ def their_losses(config, split, batches, dtype):
         parts.append(linear)
         if hidden:
             if config.batch_norm:
-                norm = torch.nn.BatchNorm1d(layer.w.shape[0], eps=config.norm_epsilon, dtype=kind)
+                make = torch.nn.BatchNorm2d if convolution else torch.nn.BatchNorm1d
+                norm = make(layer.w.shape[0], eps=config.norm_epsilon, dtype=kind)
                 others += norm.parameters()
                 parts.append(norm)
             parts.append({"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[config.activations[number]]())
+            if convolution:
+                parts.append(torch.nn.MaxPool2d(convolution.pool))
     model = torch.nn.Sequential(*parts)
     lam = config.l2 / split.n_train
     decay = config.weight_decay if config.optimizer == "adamw" else lam
@@ -101,7 +116,6 @@ def their_losses(config, split, batches, dtype):
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_same_loss_curve(optimizer, batch_norm, dtype, steps, tolerance):
-    split = toy_splits.classes()
     config = caviar.Config(
         hidden_units=(17, 9),
         activation=("tanh", "relu"),
@@ -115,8 +129,26 @@ def test_the_same_loss_curve(optimizer, batch_norm, dtype, steps, tolerance):
         batch_size=24,
         seed=3,
     )
+    assert_the_same_curve(toy_splits.classes(), config, dtype, steps, tolerance)
+
+
+def assert_the_same_curve(split, config, dtype, steps, tolerance):
     rng = np.random.default_rng(1)
     batches = [rng.choice(96, 24, replace=False) for _ in range(steps)]
     ours, theirs = (losses(config, split, batches, dtype) for losses in (our_losses, their_losses))
     np.testing.assert_allclose(ours, theirs, rtol=tolerance)
     assert ours[-1] < ours[0]
+
+
+CONVOLUTIONAL = [
+    {"filters": (5, 6), "hidden_units": (9,), "activation": ("relu", "tanh", "relu")},
+    {"filters": (5, 6), "hidden_units": (9,), "activation": "tanh", "batch_norm": True, "kernel_size": (5, 3)},
+    {"filters": (7,), "hidden_units": (), "stride": 2, "pooling": 3, "activation": "tanh"},
+]
+
+
+@pytest.mark.parametrize(("dtype", "steps", "tolerance"), [(np.float64, 50, 1e-6), (np.float32, 10, 1e-4)])
+@pytest.mark.parametrize("layers", CONVOLUTIONAL, ids=range(len(CONVOLUTIONAL)))
+def test_the_same_loss_curve_of_convolutions(layers, dtype, steps, tolerance):
+    config = caviar.Config(**layers, norm_epsilon=1e-5, learning_rate=0.003, l2=0.5, batch_size=24, seed=3)
+    assert_the_same_curve(toy_splits.images(), config, dtype, steps, tolerance)
