@@ -18,6 +18,7 @@ from caviar.errors import BadConfig
 from caviar.network.shapes import Inputs
 from caviar.remedies.experiment import at_rates
 from caviar.training import mixup, packing
+from caviar.training.augment import Amounts
 from caviar.training.outputs import outputs
 from caviar.training.plan import (
     DEV,
@@ -30,7 +31,7 @@ from caviar.training.plan import (
     program_for,
     rows_per_batch,
 )
-from caviar.training.program import _batch
+from caviar.training.program import mini_batch
 from caviar.training.rows import Order, device_data
 from caviar.training.schedules import learning_rates
 from caviar.training.step import Batch, corrected, update
@@ -65,6 +66,9 @@ FOR_CLASSES = [
 ]
 CASES = [(task, own) for task in ("classification", "regression") for own in FOR_BOTH]
 CASES += [("classification", own) for own in FOR_CLASSES]
+
+
+UNCHANGED = Amounts(*[jnp.zeros(())] * len(Amounts._fields))
 
 
 def split_for(task):
@@ -309,7 +313,7 @@ def test_partners_are_rows_of_the_same_mini_batch():
     data = jax.device_put(device_data(1.0, split))
     for filled in (12, 5, 1):
         rows = np.r_[np.arange(filled), np.full(12 - filled, -1)].astype(np.int32)
-        partner = np.asarray(_batch(program, data, jnp.asarray(rows), jax.random.key(0)).partner)
+        partner = np.asarray(mini_batch(program, data, jnp.asarray(rows), jax.random.key(0), UNCHANGED).partner)
         assert sorted(partner[:filled]) == list(range(filled))
 
 
@@ -318,7 +322,7 @@ def test_input_noise_is_standard_normal_and_shared_by_the_seed():
     program = program_for(BASE.changed(input_noise=1.0), split)
     data, rows = jax.device_put(device_data(1.0, split)), jnp.arange(12, dtype=jnp.int32)
     keys = [jax.random.fold_in(jax.random.key(0), step) for step in range(200)]
-    noise = np.stack([np.asarray(_batch(program, data, rows, key).noise) for key in keys])
+    noise = np.stack([np.asarray(mini_batch(program, data, rows, key, UNCHANGED).noise) for key in keys])
     assert kstest(noise.ravel(), "norm").pvalue > 0.001
     assert len({part.tobytes() for part in noise}) == 200
 

@@ -28,7 +28,8 @@ class Lane(NamedTuple):
 def lanes(configs: Sequence[Config], split: Split, members: Sequence[int] | None = None) -> list[Lane]:
     """Networks that share program, folds and seed, cut into lanes of such as train equally long.
 
-    One lane of every program comes first, so that no core waits for another that compiles; then the dearest.
+    The dearest lane of every program comes first, so that no core waits for another that compiles; then the others,
+    dearest first.
 
     Args:
         configs: the networks.
@@ -49,8 +50,9 @@ def lanes(configs: Sequence[Config], split: Split, members: Sequence[int] | None
         own.sort(key=lambda number: last_epoch(configs[number], split), reverse=True)
         parts = [tuple(own[i : i + size]) for i in range(0, len(own), size)]
         cut += [Lane(program, sampling, augment, seed, size, part) for part in parts]
-    first = {lane.program: lane for lane in reversed(cut)}
-    return sorted(cut, key=lambda lane: (first[lane.program] is not lane, -cost(lane, configs, split)))
+    cut.sort(key=lambda lane: -cost(lane, configs, split))
+    dearest = {lane.program: lane for lane in reversed(cut)}
+    return sorted(cut, key=lambda lane: dearest[lane.program] is not lane)
 
 
 def cost(lane: Lane, configs: Sequence[Config], split: Split, *, begin: int = 0, until: int | None = None) -> float:

@@ -128,7 +128,7 @@ def load(folder: str | Path) -> Model:
     if not (place / "model.json").is_file():
         raise BadRun(
             f"A run folder with a model must hold model.json, got {place}. Give the folder that caviar improve "
-            "wrote, and let it finish."
+            "or caviar train wrote, and let it finish."
         )
     try:
         description = json.loads((place / "model.json").read_text(encoding="utf-8"))
@@ -149,7 +149,7 @@ def load(folder: str | Path) -> Model:
     except Exception as error:
         raise BadRun(
             f"The model in {place} cannot be read ({type(error).__name__}: {error}). Its files may be damaged: "
-            "run caviar improve again."
+            "make it again."
         ) from error
 
 
