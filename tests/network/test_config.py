@@ -72,7 +72,7 @@ REFUSED = [
     ({"filters": (8, 8), "dropout": (0.1, 0.2)}, r"dropout must be one value, or one per hidden layer \(4\), got 2"),
     ({"augment": 3}, r"augment must be words or pairs \(word, amount\), got 3. For example"),
     ({"augment": ("flop",)}, r"augment must be one of flip, .*, got 'flop'. Did you mean 'flip'"),
-    ({"augment": (("flip", 1.5),)}, r"augment must be in \[0, 1\), got 1.5. It is the amount of 'flip'"),
+    ({"augment": (("flip", 1.5),)}, r"augment must be in \[0, 1\], got 1.5. It is the amount of 'flip'"),
     ({"augment": (("shift", 0.5),)}, r"augment must be a whole number .* got 0.5. It is the amount of 'shift', in pix"),
     ({"augment": ("flip", ("flip", 1.0))}, r"augment must name every change once"),
     ({"network": print}, r"network must be two functions \(init, apply\), got <built-in"),

@@ -1,5 +1,7 @@
 """Networks of the user's own: every technique of training is the same as for caviar's layers."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -135,11 +137,17 @@ def test_weights_that_were_trained_are_a_start():
     (first,) = caviar.train(split, [config])
     (second,) = caviar.train(split, [config], weights=[first.weights])
     assert second.history["train_loss"][0] < first.history["train_loss"][0]
-    with pytest.raises(BadConfig, match=r"weights given for network 0 must have the shapes \[\(4, 8\)"):
+    words = r"weights given for network 0 must be \[0\]\['b'\] \(8,\), .*, got \[0\].w \(2, 2\), \[0\].b \(2,\)"
+    with pytest.raises(BadConfig, match=words):
         caviar.train(split, [config], weights=[(Layer(np.zeros((2, 2)), np.zeros(2), None),)])
 
 
 REFUSED = [
+    (
+        (init, lambda w, x, depth: apply(w, x) + depth),
+        r"must be apply\(weights, x\) or .* got the parameters \(w, x, depth",
+    ),
+    ((init, lambda w: w), r"must be apply\(weights, x\) or"),
     ((init, lambda w, x: apply(w, x)[:, :2]), r"must give one array \(batch, 3\), got shape \(8, 2\)"),
     ((init, lambda w, x: apply(w, x).sum()), r"must give one array \(batch, outputs\), got shape \(\)"),
     ((init, lambda w, x: (apply(w, x), 1)), r"must give one array \(batch, outputs\), got tuple"),
@@ -152,6 +160,63 @@ REFUSED = [
 def test_functions_that_do_not_fit_are_refused(network, words):
     with pytest.raises(BadConfig, match=words):
         caviar.train(toy_splits.classes(), [DENSE.changed(network=network)])
+
+
+def scaled(factor):
+    """Functions that differ only in what they close over."""
+    return (
+        lambda key, _config: [factor * np.asarray(jax.random.normal(key, (4, 3)))],
+        lambda weights, x: factor * x @ weights[0],
+    )
+
+
+def test_functions_of_one_text_have_checkpoints_of_their_own(tmp_path):
+    split = toy_splits.classes()
+    one, other = (DENSE.changed(network=scaled(factor), epochs=1) for factor in (0.1, 1.0))
+    caviar.train(split, [one], checkpoints=tmp_path)
+    (kept,) = caviar.train(split, [other], checkpoints=tmp_path)
+    (alone,) = caviar.train(split, [other])
+    np.testing.assert_array_equal(kept.weights[0], alone.weights[0])
+    init_only = DENSE.changed(network=(scaled(2.0)[0], other.network[1]), epochs=1)
+    (kept,) = caviar.train(split, [init_only], checkpoints=tmp_path)
+    np.testing.assert_array_equal(kept.weights[0], caviar.train(split, [init_only])[0].weights[0])
+
+
+class Callable:
+    def __call__(self, weights, x, *, key=None):
+        return drops(weights, x, key)
+
+
+def test_any_callable_will_do():
+    """Parts of functions, objects, parameters with defaults; `key` is known by its name."""
+    split = toy_splits.classes()
+    functions = [
+        functools.partial(drops),
+        Callable(),
+        lambda w, x, key=None: drops(w, x, key),
+        lambda w, x, depth=2, *, key: drops(w, x, key) + 0 * depth,
+    ]
+    configs = [DENSE.changed(network=(functools.partial(init), function), epochs=2) for function in functions]
+    runs = caviar.train(split, configs)
+    for run in runs[1:]:
+        np.testing.assert_allclose(run.history["objective"], runs[0].history["objective"], rtol=1e-5)
+        assert run.config.to_json()["network"]
+    (plain,) = caviar.train(split, [DENSE.changed(network=(init, lambda w, x, depth=2: apply(w, x) + 0 * depth))])
+    np.testing.assert_allclose(
+        plain.history["objective"], caviar.train(split, [DENSE])[0].history["objective"], rtol=1e-4
+    )
+
+
+def test_memory_is_that_of_its_arrays():
+    """An estimate for the same network as caviar's layers is of the same size."""
+    from caviar.training.lanes import lanes
+    from caviar.training.memory import lane_bytes
+
+    split = toy_splits.classes()
+    wide = DENSE.changed(hidden_units=(256, 256))
+    (own,), (layers,) = (lanes([config], split) for config in (wide.changed(network=(init, apply)), wide))
+    assert own.size == layers.size
+    assert 1 <= lane_bytes(own.program, own.size) / lane_bytes(layers.program, layers.size) < 3
 
 
 def test_where_it_ends(tmp_path):

@@ -46,7 +46,9 @@ def test_who_goes_on_has_the_bits_of_who_never_stopped():
     rungs = [Rung(2, keep_half), Rung(5, keep_half)]
     runs = caviar.train(split, CONFIGS, rungs=rungs, callbacks=[told.append])
     stopped = [run for run in runs if run.status == "pruned"]
-    assert asked[0].count("pruned") == 20
+    assert set(asked[0]) == set(asked[1]) == {"pruned"}
+    assert len(asked[0]) == 20
+    assert len(asked[1]) < 10
     assert 10 <= len(stopped) < 20
     for run, other in zip(runs, whole, strict=True):
         if run.status != "pruned":
@@ -89,6 +91,30 @@ def test_survivors_share_full_lanes():
     assert sorted(seen, key=str) == [(1, 8, 8), (1, 8, 8), (None, 8, 8)]
 
 
+def test_only_who_is_still_in_the_race_is_compared():
+    """The README's rule halves what is left, also beside a network that diverged and one that is done."""
+    split = toy_splits.classes()
+    base = caviar.Config(hidden_units=8, epochs=8, batch_size=16)
+    configs = [base.changed(learning_rate=0.001 * (n + 1)) for n in range(8)]
+    configs += [base.changed(learning_rate=1e30, optimizer="sgd"), base.changed(epochs=2)]
+    counts = []
+
+    def better_half(runs):
+        counts.append(len(runs))
+        losses = [run.history["dev_loss"][-1] for run in runs]
+        return losses <= np.median(losses)
+
+    told = []
+    rungs = [Rung(3, better_half), Rung(5, better_half), Rung(7, better_half)]
+    runs = caviar.train(split, configs, rungs=rungs, callbacks=[told.append])
+    assert counts == [8, 4, 2]
+    statuses = [run.status for run in runs]
+    assert statuses.count("pruned") == 7
+    assert statuses[-2:] == ["diverged", "finished"]
+    shares = [progress.share for progress in told]
+    assert shares == sorted(shares)
+
+
 def test_nobody_goes_on():
     split = toy_splits.classes()
     runs = caviar.train(split, CONFIGS[:3], rungs=[Rung(1, lambda _runs: [False] * 3), Rung(2, best(1.0))])
@@ -96,14 +122,14 @@ def test_nobody_goes_on():
     assert [run.epochs for run in runs] == [1] * 3
 
 
-@pytest.mark.parametrize("epochs", [(0,), (3, 3), (4, 2)])
+@pytest.mark.parametrize("epochs", [(0,), (3, 3), (4, 2), (2.5,)])
 def test_rungs_rise(epochs):
-    with pytest.raises(BadConfig, match="rising epochs"):
+    with pytest.raises(BadConfig, match="rising whole epochs"):
         caviar.train(toy_splits.classes(), CONFIGS[:1], rungs=[Rung(epoch, best(1.0)) for epoch in epochs])
 
 
 def test_an_answer_for_every_network():
-    with pytest.raises(BadConfig, match=r"one value per network \(3\), got 1"):
+    with pytest.raises(BadConfig, match=r"one value per run it is given \(3\), got 1"):
         caviar.train(toy_splits.classes(), CONFIGS[:3], rungs=[Rung(1, lambda _runs: [True])])
 
 

@@ -1,6 +1,8 @@
 """`Config`: one network and how it learns, checked when it is built."""
 
 import dataclasses
+import hashlib
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self, get_args
@@ -10,7 +12,6 @@ from caviar.network.activations import ACTIVATIONS, ActivationName
 from caviar.network.initializers import INITIALIZERS, InitializerName
 from caviar.network.layers import PRECISIONS, Precision
 from caviar.network.losses import LOSSES, OUTPUTS, LossName, OutputName
-from caviar.network.own import described
 from caviar.network.shapes import Convolution
 
 OptimizerName = Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
@@ -287,7 +288,8 @@ class Config:
     def _check_own(self) -> None:
         if self.network is None:
             return
-        if not (isinstance(self.network, tuple) and len(self.network) == 2 and all(map(callable, self.network))):
+        functions = isinstance(self.network, tuple) and len(self.network) == 2 and all(map(callable, self.network))
+        if not functions or not all(type(function).__hash__ for function in self.network):
             raise BadConfig(
                 f"Config.network must be two functions (init, apply), got {self.network!r}. Write init(key, config) -> "
                 "weights and apply(weights, x) -> outputs."
@@ -360,10 +362,11 @@ class Config:
         pairs: dict[Any, float] = {}
         for one in own:
             name, amount = one if isinstance(one, tuple) and len(one) == 2 else (one, None)
-            _word("augment", name, get_args(AugmentName), advice="Or a pair such as ('shift', 2).")
+            advice = "Or pairs in a tuple, such as (('shift', 2),)."
+            _word("augment", name, get_args(AugmentName), advice=advice)
             amount = AUGMENT_USUAL[name] if amount is None else amount  # pyright: ignore[reportArgumentType]
             if name in _AUGMENT_MOST:
-                _number("augment", amount, 0, _AUGMENT_MOST[name] + 1e-9, advice=f"It is the amount of {name!r}.")
+                _between("augment", amount, 0, _AUGMENT_MOST[name], advice=f"It is the amount of {name!r}.")
             else:
                 _whole("augment", amount, 0, 1 << 10, advice=f"It is the amount of {name!r}, in pixels.")
             if name in pairs:
@@ -534,7 +537,9 @@ class Config:
             for f in dataclasses.fields(self)
             for v in [getattr(self, f.name)]
         }
-        return values | {"network": None if self.network is None else described(self.network)}
+        return values | {
+            "network": None if self.network is None else [_described(function) for function in self.network]
+        }
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> Self:
@@ -553,6 +558,16 @@ class Config:
             for f in dataclasses.fields(self)
             if getattr(self, f.name) != getattr(other, f.name)
         }
+
+
+def _described(function: Callable[..., Any]) -> str:
+    """The name of a function, with a mark that changes with its text."""
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):
+        text = ""
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', '')}.{name} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _known(settings: Mapping[str, Any]) -> None:
@@ -580,6 +595,12 @@ def _number(name: str, value: Any, low: float, below: float, advice: str = "") -
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value < min(below, _FINITE):
         wanted = f"at least {low:g} and finite" if below == math.inf else f"in [{low:g}, {below:g})"
         raise BadConfig(f"Config.{name} must be {wanted}, got {value!r}. {advice}".rstrip())
+
+
+def _between(name: str, value: Any, low: float, high: float, advice: str) -> None:
+    """`value` must be a number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise BadConfig(f"Config.{name} must be in [{low:g}, {high:g}], got {value!r}. {advice}")
 
 
 def _whole(name: str, value: Any, low: int, high: int, advice: str = "") -> None:

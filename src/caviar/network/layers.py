@@ -47,7 +47,7 @@ def product(
     Args:
         w: weights.
         a: activations, or patches of images.
-        precision: of the factors, forward and backward, see `Config`; sums are of the factors' own type.
+        precision: of the factors, forward and backward, see `Config`; sums are of the type of w and a.
     """
     return _multiplied(w, a, precision)
 

@@ -79,9 +79,9 @@ class Architecture:
 
     @property
     def activations(self) -> int:
-        """Numbers that a forward pass holds for one row; of a network of the user's own at most its multiplications."""
+        """Numbers that a forward pass computes for one row."""
         if self.own is not None:
-            return self.inputs.features + self.own.products
+            return self.inputs.features + self.own.activations
         patches = sum(shape.inputs * shape.places for shape in self.shapes[: len(self.convolutions)])
         return self.inputs.features + patches + sum(shape.units * shape.places for shape in self.shapes)
 

@@ -6,7 +6,8 @@
     apply(weights, x, key) -> outputs   alike, with random numbers: a key in training, None in test mode
 
 `apply` is compiled and runs for many weights at once (`jax.vmap`), so it must be pure: written in JAX, with no effect
-but its answer. Losses, penalties, optimisers, schedules and everything else of the training are caviar's.
+but its answer. Every `apply` is a program of its own, so one that is made anew for every config is compiled for each.
+Losses, penalties, optimisers, schedules and everything else of the training are caviar's.
 """
 
 import dataclasses
@@ -14,8 +15,8 @@ import functools
 import hashlib
 import inspect
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +24,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from caviar.errors import BadConfig
+from caviar.network.config import Config
 from caviar.network.shapes import Inputs
-
-if TYPE_CHECKING:
-    from caviar.network.config import Config
 
 _ROWS = 8
 """Rows with which the functions are tried before they are compiled."""
+
+_NOTHING_COMPUTED = ("broadcast_in_dim", "reshape", "transpose", "squeeze", "convert_element_type")
+"""Steps of a traced function that only say how an array is read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Own:
     """Structure and shapes of the weights; hashable."""
     products: int
     """Multiplications for one row, by XLA's account."""
+    activations: int
+    """Numbers that are computed on the way for one row."""
+    mark: str
+    """Of what `apply` computes, whatever it is called."""
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -55,7 +61,7 @@ class Own:
         self, weights: Any, x: Float[Array, "features batch"], key: Array | None
     ) -> Float[Array, "outputs batch"]:
         """The answers of one network, examples as columns."""
-        return self.apply(weights, as_rows(x, self.inputs), *[key] * self.keyed).T
+        return self.apply(weights, as_rows(x, self.inputs), **{"key": key} if self.keyed else {}).T
 
 
 def as_rows(x: Float[Array, "features batch"], inputs: Inputs) -> Float[Array, "batch ..."]:
@@ -66,7 +72,7 @@ def as_rows(x: Float[Array, "features batch"], inputs: Inputs) -> Float[Array, "
     return x.reshape(image.channels, image.height, image.width, -1).transpose(3, 1, 2, 0)
 
 
-def own_network(config: "Config", inputs: Inputs, outputs: int | None = None) -> Own:
+def own_network(config: Config, inputs: Inputs, outputs: int | None = None) -> Own:
     """What a config's own functions are.
 
     Args:
@@ -78,46 +84,20 @@ def own_network(config: "Config", inputs: Inputs, outputs: int | None = None) ->
         BadConfig: the functions do not do what is said above.
     """
     assert config.network is not None
-    leaves, structure = jax.tree.flatten(starting_arrays(config))
-    own = _tried(config.network[1], inputs, (structure, tuple(leaf.shape for leaf in leaves)))
+    own = _tried(config.network[1], inputs, _layout(config.changed(seed=0)))
     if outputs is not None and own.outputs != outputs:
         raise _answers_amiss(outputs, f"shape {(_ROWS, own.outputs)}")
     return own
 
 
-@functools.lru_cache(maxsize=256)
-def _tried(apply: Callable[..., Any], inputs: Inputs, layout: Any) -> Own:
-    """The function is traced once, for the shape of its answers and their cost."""
-    own = Own(apply, inputs, 0, len(inspect.signature(apply).parameters) > 2, layout, 0)
-    structure, shapes = layout
-    weights = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes])
-    x = jax.ShapeDtypeStruct((inputs.features, _ROWS), np.float32)
-    answers = jax.eval_shape(lambda w, x: apply(w, as_rows(x, inputs), *[None] * own.keyed), weights, x)
-    shape = getattr(answers, "shape", None)
-    if shape is None or len(shape) != 2 or shape[0] != _ROWS:
-        raise _answers_amiss("outputs", type(answers).__name__ if shape is None else f"shape {shape}")
-    cost = jax.jit(own).lower(weights, x, jax.random.key(0)).cost_analysis() or {}
-    size = sum(math.prod(shape) for shape in shapes)
-    return dataclasses.replace(own, outputs=shape[1], products=max(size, int(cost.get("flops", 0) / 2 / _ROWS)))
-
-
-def _answers_amiss(wanted: int | str, came: str) -> BadConfig:
-    return BadConfig(
-        f"The apply of Config.network must give one array (batch, {wanted}), got {came} for a batch of {_ROWS}. Answer "
-        "with a logit per class, or one number, for every row."
-    )
-
-
-@functools.lru_cache(maxsize=128)
-def starting_arrays(config: "Config") -> Any:
-    """The weights with which a network of the user's own starts: NumPy arrays of real numbers, not to be written into.
+def initial_weights(config: Config) -> Any:
+    """The weights with which a network of the user's own starts, as NumPy arrays of real numbers.
 
     Raises:
         BadConfig: `init` gives something else.
     """
     assert config.network is not None
-    init, _ = config.network
-    weights = jax.tree.map(np.asarray, init(jax.random.key(config.seed), config))
+    weights = jax.tree.map(np.asarray, config.network[0](jax.random.key(config.seed), config))
     leaves = jax.tree.leaves(weights)
     if not leaves or any(not jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
         kinds = ", ".join(sorted({str(leaf.dtype) for leaf in leaves}))
@@ -128,14 +108,68 @@ def starting_arrays(config: "Config") -> Any:
     return weights
 
 
-def described(network: tuple[Callable[..., Any], Callable[..., Any]]) -> list[str]:
-    """Names of the functions, with a mark that changes with their text."""
-    return [f"{function.__module__}.{function.__qualname__} {_mark(function)}" for function in network]
+@functools.lru_cache(maxsize=4096)
+def _layout(config: Config) -> Any:
+    """Structure and shapes of the weights."""
+    leaves, structure = jax.tree.flatten(initial_weights(config))
+    return structure, tuple(leaf.shape for leaf in leaves)
 
 
-def _mark(function: Callable[..., Any]) -> str:
-    try:
-        text = inspect.getsource(function)
-    except (OSError, TypeError):
-        text = repr(function)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+@functools.lru_cache(maxsize=256)
+def _tried(apply: Callable[..., Any], inputs: Inputs, layout: Any) -> Own:
+    """The function is traced once, for the shape of its answers and their cost."""
+    own = Own(apply, inputs, 0, _takes_key(apply), layout, 0, 0, "")
+    structure, shapes = layout
+    weights = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes])
+    x = jax.ShapeDtypeStruct((inputs.features, _ROWS), np.float32)
+    nothing = {"key": None} if own.keyed else {}
+    answers = jax.eval_shape(lambda w, x: apply(w, as_rows(x, inputs), **nothing), weights, x)
+    shape = getattr(answers, "shape", None)
+    if shape is None or len(shape) != 2 or shape[0] != _ROWS:
+        raise _answers_amiss("outputs", type(answers).__name__ if shape is None else f"shape {shape}")
+    key = jax.random.key(0)
+    program = jax.make_jaxpr(own)(weights, x, key)
+    mark = hashlib.sha256(str(program).encode())
+    for values in program.consts:
+        mark.update(np.asarray(values).tobytes())
+    cost = jax.jit(own).lower(weights, x, key).cost_analysis() or {}
+    size = sum(math.prod(shape) for shape in shapes)
+    return dataclasses.replace(
+        own,
+        outputs=shape[1],
+        products=max(size, int(cost.get("flops", 0) / 2 / _ROWS)),
+        activations=sum(_sizes(program.jaxpr)) // _ROWS,
+        mark=mark.hexdigest(),
+    )
+
+
+def _takes_key(apply: Callable[..., Any]) -> bool:
+    """Whether a function has a parameter `key`; other ones beyond two must have a default."""
+    parameters = inspect.signature(apply).parameters
+    others = [name for name, one in parameters.items() if name != "key" and one.default is one.empty]
+    kinds = {parameters[name].kind for name in others}
+    variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    if len(others) != 2 and not kinds & variadic:
+        raise BadConfig(
+            f"The apply of Config.network must be apply(weights, x) or apply(weights, x, key), got the parameters "
+            f"({', '.join(parameters)}). Give the others a default, or bind them with functools.partial."
+        )
+    return "key" in parameters
+
+
+def _sizes(program: Any) -> Iterator[int]:
+    """The sizes of all arrays that a program computes, those of its inner programs included."""
+    for equation in program.eqns:
+        inner = [part for part in jax.tree.leaves(list(equation.params.values())) if hasattr(part, "eqns")]
+        if inner:
+            for part in inner:
+                yield from _sizes(part)
+        elif equation.primitive.name not in _NOTHING_COMPUTED:
+            yield from (math.prod(out.aval.shape) for out in equation.outvars)
+
+
+def _answers_amiss(wanted: int | str, came: str) -> BadConfig:
+    return BadConfig(
+        f"The apply of Config.network must give one array (batch, {wanted}), got {came} for a batch of {_ROWS}. Answer "
+        "with a logit per class, or one number, for every row."
+    )

@@ -22,8 +22,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from caviar.data.split import Split
+from caviar.errors import BadRun
 from caviar.files import write_atomically
 from caviar.network.config import Config
+from caviar.network.own import initial_weights, own_network
+from caviar.training.plan import inputs_of
 from caviar.training.step import Measures, State
 
 WRITTEN_BY = " ".join(f"{name} {version(name)}" for name in ("caviar", "jax", "jaxlib", "numpy"))
@@ -54,7 +57,10 @@ class Checkpoints:
             seconds: between two checkpoints of a lane, beside the one at its end and the one of an interruption.
         """
         self._folder, self._seconds = Path(folder), seconds
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadRun(f"Checkpoints need a folder that can be written, got {self._folder} ({error}).") from None
 
     def of_lane(
         self, split: Split, networks: Sequence[Config], starts: Sequence[Any], until: int | None
@@ -67,13 +73,25 @@ class Checkpoints:
             starts: what each starts from: None, or arrays in any nesting.
             until: the epoch at which it stops.
         """
-        made = hashlib.sha256(f"{split.fingerprint} {WRITTEN_BY} {until} {split.x.dtype}".encode())
+        device = jax.local_devices()[0]
+        about = (split.fingerprint, split.image_shape, split.x.dtype, WRITTEN_BY, until, len(networks))
+        machine = (device.platform, device.device_kind, jax.config.values["jax_threefry_partitionable"])
+        made = hashlib.sha256(f"{about} {machine}".encode())
         for config, start in zip(networks, starts, strict=True):
             made.update(json.dumps(config.to_json(), sort_keys=True).encode())
             for values in jax.tree.leaves(start):
-                array = np.ascontiguousarray(values)
-                made.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
+                _add(made, values)
+            if config.network is not None:
+                inputs = inputs_of(split.width, split.image_shape)
+                made.update(own_network(config, inputs).mark.encode())
+                for values in jax.tree.leaves(initial_weights(config)):
+                    _add(made, values)
         return LaneCheckpoint(self._folder / f"{made.hexdigest()[:32]}.safetensors", self._seconds)
+
+
+def _add(made: Any, values: Any) -> None:
+    array = np.ascontiguousarray(values)
+    made.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
 
 
 class LaneCheckpoint:
@@ -106,7 +124,7 @@ class LaneCheckpoint:
         structure = jax.tree.structure((fresh.state, history))
         try:
             with safe_open(self._path, framework="numpy") as file:
-                leaves = [file.get_tensor(name) for name in sorted(file.keys())]
+                leaves = [file.get_tensor(f"{n:04d}") for n in range(structure.num_leaves)]
                 state, recorded = jax.tree.unflatten(structure, leaves)
                 return Journey(int(file.metadata()["at"]), state, [recorded])
         except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:

@@ -58,6 +58,19 @@ def _threads_of_the_pool(threads: int) -> Iterator[None]:
         del os.environ["NPROC"]
 
 
+def once(function: Callable[..., T]) -> Callable[..., T]:
+    """`functools.cache` for several threads: who asks for what another one is making waits for it."""
+    cached, turn = functools.cache(function), threading.Lock()
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> T:
+        with turn:
+            return cached(*arguments)
+
+    vars(call).update(cache_clear=cached.cache_clear, cache_info=cached.cache_info)
+    return call
+
+
 def compiled(function: Callable[..., T], *, donate: tuple[int, ...] = ()) -> Callable[..., T]:
     """A function compiled for one device, to be called by several threads: it is compiled once.
 

@@ -95,12 +95,13 @@ def drive(
     total = (last if until is None else min(last, until)) * per_epoch
 
     settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
-    journey = _begun(lane, split, networks, [starts.get(number) for number in slots], per_epoch)
+    own = [starts.get(number) for number in slots]
+    journey = first = _begun(lane, settings, split, networks, own, per_epoch=per_epoch)
     kept = None
     if checkpoints is not None:
-        kept = checkpoints.of_lane(split, networks, [starts.get(number) for number in slots], until)
-        journey = kept.recall(journey, empty_record(lane.program, lane.size, split.x.dtype)) or journey
-    at, state, recorded = journey
+        kept = checkpoints.of_lane(split, networks, own, until)
+        journey = kept.recall(first, empty_record(lane.program, lane.size, split.x.dtype)) or first
+    begins, (at, state, recorded) = first.at, journey
     seed = np.uint32(lane.seed)
     amounts = packing.scalars(augment.amounts(lane.augment), split.x.dtype)
     advance_lane = advance(lane.program, per_epoch)
@@ -116,11 +117,13 @@ def drive(
         )
         at += now
         closed = at // per_epoch - epoch
-        recorded.append(jax.tree.map(lambda values, n=closed: np.asarray(values)[:, :n], record))
+        ended = jax.tree.map(lambda values, n=closed: np.asarray(values)[:, :n].copy(), record)
+        if closed or not recorded:
+            recorded.append(ended)
         monitor = jax.tree.map(np.asarray, state.monitor)
         active = bool(monitor.active.any())
         try:
-            tell(at / total, tuple(_ended(lane, recorded[-1], monitor, epoch, split)))
+            tell((at - begins) / (total - begins), tuple(_ended(lane, ended, monitor, epoch, split)))
         except BaseException:  # stopped from outside: nothing is lost
             if kept is not None:
                 kept.keep(Journey(at, state, recorded))
@@ -141,7 +144,13 @@ def drive(
 
 
 def _begun(
-    lane: Lane, split: Split, networks: Sequence[Config], starts: Sequence[Weights | Standing | None], per_epoch: int
+    lane: Lane,
+    settings: Hyperparameters,
+    split: Split,
+    networks: Sequence[Config],
+    starts: Sequence[Weights | Standing | None],
+    *,
+    per_epoch: int,
 ) -> Journey:
     """Where the lane starts: before the first step, or at the epoch at which all its networks stand."""
     standing = [start for start in starts if isinstance(start, Standing)]
@@ -153,7 +162,6 @@ def _begun(
         starting_weights(config, split) if given is None or isinstance(given, Standing) else given
         for config, given in zip(networks, starts, strict=True)
     ]
-    settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
     packed = packing.padded(weights, lane.program.architecture, split.x.dtype)
     return Journey(
         0, packing.first_state(packed, settings, lane.program.architecture, averaged=lane.program.averaged), []

@@ -6,7 +6,6 @@ together by the formula of Chan et al. 1983 for pooled variances, in float64 on 
 Source: Ioffe & Szegedy 2015, algorithm 2, with the whole training set in place of sampled mini-batches.
 """
 
-import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -57,7 +56,7 @@ def exact_statistics(
     return tuple(found)
 
 
-@functools.cache
+@devices.once
 def _chunk_statistics(architecture: Architecture) -> Callable[..., tuple[Array, Array, Array]]:
     """The program: rows of a chunk that count, mean and variance of the first layer without statistics."""
 

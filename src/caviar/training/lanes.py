@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from caviar.data.split import Split
 from caviar.network.config import Augment, Config, Sampling
-from caviar.training import devices
-from caviar.training.plan import FOLDS, Program, last_epoch, program_for
+from caviar.training.plan import FOLDS, Program, lane_size, last_epoch, program_for
 
 
 class Lane(NamedTuple):
@@ -46,7 +45,7 @@ def lanes(configs: Sequence[Config], split: Split, members: Sequence[int] | None
     for (program, folds, sampling, augment, seed), own in alike.items():
         # A network trained on train and dev together shares the compiled program of the folds, lane size included.
         alike_folds = FOLDS if program.pool == "train+dev" else 0
-        size = devices.lane_size(program.architecture.products_per_row, folds or alike_folds)
+        size = lane_size(program.architecture, folds or alike_folds)
         own.sort(key=lambda number: last_epoch(configs[number], split), reverse=True)
         parts = [tuple(own[i : i + size]) for i in range(0, len(own), size)]
         cut += [Lane(program, sampling, augment, seed, size, part) for part in parts]

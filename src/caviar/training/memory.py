@@ -13,8 +13,7 @@ from pathlib import Path
 from caviar.errors import BadConfig
 from caviar.training.devices import Device
 from caviar.training.lanes import Lane, halves
-from caviar.training.plan import Program
-from caviar.training.program import one_after_the_other
+from caviar.training.plan import Program, one_after_the_other
 from caviar.training.rows import IMAGES_AT_ONCE, MEASURED_AT_ONCE
 
 _FEWEST_IN_A_HALF = 8
@@ -29,17 +28,18 @@ def lane_bytes(program: Program, size: int) -> int:
     return int(4 * (7 * size * architecture.weights + 2.5 * at_once * rows * architecture.activations))
 
 
-def places_with_room(lanes: Sequence[Lane], places: Sequence[Device]) -> Sequence[Device]:
+def places_with_room(lanes: Sequence[Lane], places: Sequence[Device], *, first: bool = True) -> Sequence[Device]:
     """As many of a processor's places as there is memory for: its lanes wait for each other rather than fail.
 
     Raises:
-        BadConfig: not even one lane has room.
+        BadConfig: not even one lane has room, and it is the first that would be trained; later it is tried, since what
+            was trained would be lost.
     """
     room = available_bytes()
     if not lanes or room is None or places[0].platform != "cpu":
         return places
     most = max(lane_bytes(lane.program, lane.size) for lane in lanes)
-    if most > room:
+    if first and most > room:
         raise BadConfig(_too_large(most, room))
     return places[: max(1, int(room // most))]
 
@@ -82,7 +82,9 @@ def available_bytes() -> int | None:
     try:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         if limit != "max":
-            found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+            used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+            facts = dict(line.split() for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines())
+            found.append(int(limit) - used + int(facts.get("inactive_file", 0)))  # what files keep is given back
     except (OSError, ValueError):
         pass
     return max(0, min(found)) if found else None

@@ -12,7 +12,7 @@ from caviar.network.model import Architecture
 from caviar.network.own import own_network
 from caviar.network.shapes import Inputs
 from caviar.training import devices, packing, program
-from caviar.training.plan import architecture_for, behaviour_of, inputs_of, rows_at_once
+from caviar.training.plan import architecture_for, behaviour_of, inputs_of, lane_size, rows_at_once
 
 
 def outputs(
@@ -30,14 +30,16 @@ def outputs(
     Returns:
         One array of shape (rows, outputs) per network, in their order.
     """
-    asked = list(networks)
+    asked, on_cpu = list(networks), devices.places()[0].platform == "cpu"
     inputs = inputs_of(x.shape[1], image)
     alike: dict[Architecture, list[int]] = {}
     for number, (config, weights, _) in enumerate(asked):
-        alike.setdefault(architecture_for(config, inputs, _outputs(config, weights, inputs)), []).append(number)
+        # What was trained on a GPU answers anywhere: products of whole factors only make it more exact.
+        usable = config.changed(precision="float32") if config.precision == "tfloat32" and on_cpu else config
+        alike.setdefault(architecture_for(usable, inputs, _outputs(config, weights, inputs)), []).append(number)
     answers: dict[int, Numbers] = {}
     for architecture, members in alike.items():
-        size = devices.lane_size(architecture.products_per_row)
+        size = lane_size(architecture)
         for first in range(0, len(members), size):
             lane = members[first : first + size]
             together = _lane_outputs([asked[i] for i in lane], architecture, size, x)

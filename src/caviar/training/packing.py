@@ -15,7 +15,7 @@ from caviar.network.config import Config
 from caviar.network.initializers import starting_matrix
 from caviar.network.layers import Layer, Statistics, Weights
 from caviar.network.model import Architecture
-from caviar.network.own import starting_arrays
+from caviar.network.own import initial_weights
 from caviar.network.shapes import Inputs, LayerShape, layer_shapes
 from caviar.training.optimizers import Moments
 from caviar.training.penalties import penalty
@@ -39,7 +39,7 @@ def starting_weights(config: Config, inputs: Inputs, outputs: int, last_bias: Nu
     A network of the user's own starts as its `init` says.
     """
     if config.network is not None:
-        return starting_arrays(config)
+        return initial_weights(config)
     layers = []
     for number, (fan_in, units, _) in enumerate(shapes_of(config, inputs, outputs)):
         w = starting_matrix(

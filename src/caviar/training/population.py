@@ -44,7 +44,8 @@ class Progress:
         networks: networks in the list.
         share: of the work, in [0, 1]; networks that stop early make it jump.
         finished: (place in the list, run) of the networks that were finished since the last call.
-        epochs: the epochs that ended since the last call; those of one network come in their order, each once.
+        epochs: the epochs that ended since the last call; those of one network come in their order, each once. Epochs
+            that a checkpoint holds are not told again; a lane for which memory did not suffice begins anew.
     """
 
     networks_done: int
@@ -63,8 +64,8 @@ class Rung:
 
     Attributes:
         epoch: after which it is decided, at least 1.
-        keep: given the runs of the whole list as they stand - `pruned` is the status of those that could go on - says
-            for each whether it does. What it says of a run that is done changes nothing.
+        keep: given the runs of the networks that are still in training, in the order of the list, says for each whether
+            it goes on. Those that do not are left with the status `pruned`.
     """
 
     epoch: int
@@ -84,7 +85,8 @@ def train(
 
     A network has the same bits alone, among hundreds, in any order, on one core or many, with rungs and without, and
     when the call is repeated or resumed on the same kind of processor. One that diverges is marked so and changes
-    nothing for the others. Memory holds one lane per core beside the results, so the list may be as long as those fit.
+    nothing for the others. Memory holds one lane per core beside the results, so the list may be as long as those fit;
+    at a rung also the whole state of every network that could go on, about five times its weights.
 
     Args:
         split: train and dev rows.
@@ -111,6 +113,7 @@ def train(
                 f"caviar.train needs a list of Config, got {type(config).__name__} in it. Build one with "
                 "caviar.Config(...)."
             )
+    devices.places()  # starts JAX as it must be, before an own network's functions do
     _check_rungs(rungs)
     store = None if checkpoints is None else Checkpoints(checkpoints)
     population = _Population(split, asked, _given(asked, weights, split), callbacks, store)
@@ -136,13 +139,13 @@ class _Population:
         self._starts: dict[int, Weights | Standing] = dict(starts)
         self._left, self._epoch = list(range(len(configs))), 0
         self._total = sum(cost(lane, configs, split) for lane in lanes(configs, split))
-        self._rows = functools.cache(lambda kind, _device: jax.device_put(device_data(kind, split)))
+        self._rows = devices.once(lambda kind, _device: jax.device_put(device_data(kind, split)))
         self.runs: dict[int, Run] = {}
 
     def train(self, until: int | None) -> None:
         """Take all networks that are not done to the epoch of a rung, or to their end."""
         todo = lanes(self._configs, self._split, self._left)
-        places = places_with_room(todo, devices.places())
+        places = places_with_room(todo, devices.places(), first=not self._epoch)
         while todo:
             todo = self._train(todo, places, until)  # those for which memory did not suffice
             todo, places = with_less_memory(todo, places)
@@ -152,14 +155,16 @@ class _Population:
         """Stop the networks that do not go on after a rung."""
         if not self._left:
             return
-        keep = [bool(one) for one in rung.keep([self.runs[number] for number in range(len(self._configs))])]
-        if len(keep) != len(self._configs):
+        keep = [bool(one) for one in rung.keep([self.runs[number] for number in self._left])]
+        if len(keep) != len(self._left):
             raise BadConfig(
-                f"Rung.keep must answer with one value per network ({len(self._configs)}), got {len(keep)} at epoch "
-                f"{rung.epoch}."
+                f"Rung.keep must answer with one value per run it is given ({len(self._left)}), got {len(keep)} at "
+                f"epoch {rung.epoch}. Networks that are done are not among them."
             )
-        stopped = [number for number in self._left if not keep[number]]
-        self._left = [number for number in self._left if keep[number]]
+        stopped = [number for number, goes_on in zip(self._left, keep, strict=True) if not goes_on]
+        for number in stopped:
+            self._left.remove(number)
+            del self._starts[number]
         self._tell(self._share(lanes(self._configs, self._split, self._left)), stopped)
 
     def _train(self, todo: list[Lane], places: Sequence[devices.Device], until: int | None) -> list[Lane]:
@@ -172,6 +177,7 @@ class _Population:
                 shares[news.job] = news.share
                 if news.done and news.result is None:
                     left.append(todo[news.job])
+                    shares[news.job] = 0
                 done = [at.number for at in news.result or () if self._arrive(at)]
                 share = self._share(todo) + float(shares @ work) / self._total
                 self._tell(share, done, news.part or ())
@@ -222,15 +228,18 @@ class _Population:
             callback(Progress(networks - len(self._left), networks, min(1.0, share), finished, epochs))
 
 
-def _leaves(shapes: Any) -> list[tuple[int, ...]]:
-    return jax.tree.leaves(shapes, is_leaf=lambda v: type(v) is tuple and all(isinstance(n, int) for n in v))
+def _shapes(weights: Any) -> list[tuple[str, tuple[int, ...]]]:
+    """The path and the shape of every array."""
+    return [
+        (jax.tree_util.keystr(path), np.shape(array)) for path, array in jax.tree_util.tree_leaves_with_path(weights)
+    ]
 
 
 def _check_rungs(rungs: Sequence[Rung]) -> None:
     epochs = [rung.epoch for rung in rungs]
-    if any(epoch < 1 for epoch in epochs) or epochs != sorted(set(epochs)):
+    if any(not isinstance(epoch, int) or epoch < 1 for epoch in epochs) or epochs != sorted(set(epochs)):
         raise BadConfig(
-            f"The rungs of caviar.train must have rising epochs from 1 on, got {epochs}. Put them in order."
+            f"The rungs of caviar.train must have rising whole epochs from 1 on, got {epochs}. Put them in order."
         )
 
 
@@ -244,11 +253,11 @@ def _given(configs: list[Config], weights: Sequence[Weights | None] | None, spli
         )
     found = {number: own for number, own in enumerate(given) if own is not None}
     for number, own in found.items():
-        wanted, came = (jax.tree.map(np.shape, w) for w in (starting_weights(configs[number], split), own))
+        wanted, came = (_shapes(weights) for weights in (starting_weights(configs[number], split), own))
         if wanted != came:
-            wanted, came = ([shape for shape in _leaves(shapes) if len(shape) > 1] for shapes in (wanted, came))
+            wanted, came = (", ".join(f"{path} {shape}" for path, shape in shapes) for shapes in (wanted, came))
             raise BadConfig(
-                f"The weights given for network {number} must have the shapes {wanted}, got {came}. Take them from a "
-                "Run of the same hidden_units and batch_norm."
+                f"The weights given for network {number} must be {wanted}, got {came}. Take them from a Run of the "
+                "same layers and norms, or of the same own network."
             )
     return found

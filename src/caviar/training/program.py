@@ -1,6 +1,5 @@
 """Compiled programs: one network's step with the axis `networks` added."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from caviar.network.losses import answers
 from caviar.network.model import Architecture, Behaviour, forward
 from caviar.training import devices, step
 from caviar.training.augment import Amounts, augmented, draws
-from caviar.training.plan import FILLER, Hyperparameters, Program
+from caviar.training.plan import FILLER, Hyperparameters, Program, one_after_the_other
 from caviar.training.step import Batch, Data, Measures, State
 
 T = TypeVar("T", bound=Any)
@@ -26,7 +25,7 @@ EPOCHS_PER_CALL = 64
 """Most epochs whose ends lie in one call of a program: the length of its record."""
 
 
-@functools.cache
+@devices.once
 def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State, Measures]]:
     """The program that takes a lane some steps further.
 
@@ -88,14 +87,6 @@ def each_network(architecture: Architecture, function: Callable[..., T]) -> Call
     if one_after_the_other(architecture):
         return lambda *arguments: jax.lax.map(lambda each: function(*each), arguments)
     return jax.vmap(function)
-
-
-def one_after_the_other(architecture: Architecture) -> bool:
-    """Whether the networks of a lane are computed one after the other: convolutions on a processor.
-
-    Measured, see benchmarks/convolutions.py: products of patches gain nothing from neighbours and lose by their memory.
-    """
-    return bool(architecture.convolutions) and devices.places()[0].platform == "cpu"
 
 
 def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
@@ -160,7 +151,7 @@ def _taken(x: Float[Array, "rows features"], rows: Int[Array, " batch"]) -> Floa
     return jax.lax.fori_loop(0, len(rows), copy, jnp.zeros((len(rows), x.shape[1]), x.dtype))
 
 
-@functools.cache
+@devices.once
 def outputs(architecture: Architecture) -> Callable[..., Float[Array, "networks outputs chunk"]]:
     """The program that predicts: (weights, statistics, behaviour, x (features, chunk)) -> answers, in test mode."""
 

@@ -26,12 +26,13 @@ class Run:
             RMSE in the target's unit. Beside them the `learning_rate` of the epoch's last step.
             With `Config.record` = "layers" also, of that step and with one column per layer, `gradient_norm`, the
             length of the gradient of J by W, and `update_ratio`, the length of the update over that of W; and, on the
-            first 256 rows that are measured and with one column per hidden layer, `constant_units`, the share of
-            units that answer all of them alike (dead under ReLU), and `saturated_units`, the share of answers of tanh
-            and sigmoid within 1 % of a bound.
+            first 256 rows (64 images) that are measured and with one column per hidden layer, `constant_units`, the
+            share of units that answer all of them alike (dead under ReLU), and `saturated_units`, the share of answers
+            of tanh and sigmoid within 1 % of a bound.
         best_epoch: epoch whose weights were kept, counted from 1: the one with the lowest dev loss with early
             stopping, the last finite one without; 0 where the network diverged in its first epoch.
-        weights: kept weights, one Layer of arrays per hidden layer and the last; w has shape (units, inputs).
+        weights: kept weights, one Layer of arrays per hidden layer and the last; w has shape (units, inputs), of
+            a convolution (filters, channels * kernel * kernel). Of an own network what its `init` gives.
         statistics: batch norm's mean and variance per hidden layer for use at test; () without batch norm.
     """
 

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from caviar.data.split import Split
 from caviar.network.config import Config
-from caviar.training import devices
 from caviar.training.lanes import workload
 from caviar.training.metrics import MetricName
-from caviar.training.plan import program_for
+from caviar.training.plan import lane_size, program_for
 from caviar.training.population import Progress, train
 from caviar.training.record import Run
 from caviar.training.scores import Memory, RowPlan, Score, judge, networks_for, row_plan
@@ -65,7 +64,7 @@ class Workbench:
         """Whether judging these configs, of one seed and program, takes no longer than judging one of them."""
         architecture = program_for(configs[0], split).architecture
         folds = len(row_plan(split))
-        return len(configs) * folds <= devices.lane_size(architecture.products_per_row, folds)
+        return len(configs) * folds <= lane_size(architecture, folds)
 
     @contextlib.contextmanager
     def keeping(self) -> Iterator[None]:
