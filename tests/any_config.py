@@ -83,7 +83,7 @@ def configs(draw, *, classes=3, most_units=300, most_layers=4, images=False):
             "clip_norm": LIMITS,
             "clip_value": LIMITS,
             "optimizer": st.sampled_from(OPTIMIZERS),
-            "learning_rate": st.none() | SIZES,
+            "learning_rate": st.none() | st.just(0.0) | st.floats(1e-20, 1e6),
             "momentum": SHARES,
             "momentum_form": st.sampled_from(["average", "sum"]),
             "beta1": SHARES,

@@ -129,6 +129,7 @@ REFUSED = [
     ({"label_smoothing": 1}, r"label_smoothing must be in \[0, 1\), got 1"),
     ({"optimizer": "Adam"}, r"optimizer must be one of sgd, .*, got 'Adam'. Did you mean 'adam'\?"),
     ({"learning_rate": -0.1}, r"learning_rate must be .* got -0.1. Leave it out for the optimiser's default"),
+    ({"learning_rate": 1e-21}, r"learning_rate must be 0 or at least 1e-20, got 1e-21.* Usual values are 1e-5 to 1"),
     ({"learning_rate": True}, r"learning_rate must be .* got True"),
     ({"momentum": 1}, r"momentum must be in \[0, 1\), got 1"),
     ({"momentum_form": "mean"}, r"momentum_form must be one of average, sum, got 'mean'"),

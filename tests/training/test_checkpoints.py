@@ -11,6 +11,7 @@ from toy_splits import assert_same_bits
 
 import caviar
 from any_config import configs
+from caviar.errors import BadRun
 from caviar.training import drive
 from caviar.training.population import Rung
 
@@ -146,3 +147,9 @@ def test_a_broken_checkpoint_is_said_and_trained_anew(tmp_path):
         with pytest.warns(UserWarning, match="A checkpoint must be a file that caviar wrote"):
             (again,) = caviar.train(split, EVERYTHING[:1], checkpoints=tmp_path)
         assert_same_bits(first, again)
+
+
+def test_a_folder_that_cannot_be_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadRun, match=r"Checkpoints need a folder that can be written, got .*file"):
+        caviar.train(toy_splits.classes(), EVERYTHING[:1], checkpoints=tmp_path / "file")

@@ -1,5 +1,6 @@
 import os
 import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ import toy_splits
 import caviar
 from caviar.errors import BadConfig
 from caviar.training import devices
+from caviar.training.outputs import outputs
 
 
 def test_cores():
@@ -148,3 +150,27 @@ def test_products_are_of_float32_unless_a_function_says_otherwise():
     assert jax.config.jax_default_matmul_precision is None
     with pytest.raises(BadConfig, match="precision must be 'float32' or 'bfloat16' without a GPU, got 'tfloat32'"):
         caviar.train(toy_splits.classes(), [caviar.Config(precision="tfloat32")])
+
+
+def test_what_one_thread_makes_others_wait_for():
+    made = []
+
+    @devices.once
+    def make(name):
+        made.append(name)
+        time.sleep(0.05)
+        return object()
+
+    with ThreadPoolExecutor(8) as pool:
+        first, *others = pool.map(make, ["a"] * 8)
+    assert made == ["a"]
+    assert all(other is first for other in others)
+    assert make("b") is not first
+
+
+def test_a_network_trained_with_tfloat32_answers_on_a_processor():
+    split = toy_splits.classes()
+    (run,) = caviar.train(split, [caviar.Config(hidden_units=8, epochs=1)])
+    on_gpu = run.config.changed(precision="tfloat32")
+    ours, theirs = outputs([(config, run.weights, run.statistics) for config in (run.config, on_gpu)], split.x_dev)
+    np.testing.assert_array_equal(ours, theirs)

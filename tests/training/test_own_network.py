@@ -144,6 +144,17 @@ def test_weights_that_were_trained_are_a_start():
 
 REFUSED = [
     (
+        (init, lambda w, x: apply(w, np.asarray(x))),
+        r"apply of .* must run, but it raised TracerArrayConversionError.*use jax",
+    ),
+    ((init, lambda w, x: x @ w[1]["w"]), r"apply of .* must run, but it raised TypeError: dot_general"),
+    (
+        (init, lambda w, x: apply(w, x).astype(int)),
+        r"must give one array \(batch, outputs\), got numbers of type int32",
+    ),
+    ((lambda key: key, apply), r"init of .* must run, but it raised TypeError.*called as init\(key, config\)"),
+    ((init, max), r"apply of .* must run, but it raised ValueError.*written in Python"),
+    (
         (init, lambda w, x, depth: apply(w, x) + depth),
         r"must be apply\(weights, x\) or .* got the parameters \(w, x, depth",
     ),
@@ -219,6 +230,14 @@ def test_memory_is_that_of_its_arrays():
     assert 1 <= lane_bytes(own.program, own.size) / lane_bytes(layers.program, layers.size) < 3
 
 
+def test_without_a_matrix_layers_have_nothing_to_tell():
+    config = DENSE.changed(
+        network=(lambda _key, _config: np.zeros(3), lambda w, x: w[None, :] + x[:, :1]), record="layers"
+    )
+    (run,) = caviar.train(toy_splits.classes(), [config])
+    assert run.history["gradient_norm"].shape == (4, 0)
+
+
 def test_where_it_ends(tmp_path):
     split = toy_splits.classes()
     config = DENSE.changed(network=(init, apply), epochs=1)
@@ -235,6 +254,10 @@ def test_searching_and_resuming(tmp_path):
     base = DENSE.changed(network=(init, apply), epochs=2)
     space = caviar.Space({"learning_rate": caviar.LogUniform(1e-4, 1e-1)})
     study = caviar.tune(split, space, base=base, trials=4)
+    assert caviar.tune(split, base=base, trials=2).best_config.network == (init, apply)
+    remedies = caviar.prescribe([], base, split)
+    assert remedies
+    assert all(remedy.apply(base).network == (init, apply) for remedy in remedies)
     assert study.best_config.network == (init, apply)
     runs = caviar.train(split, [base], checkpoints=tmp_path)
     (again,) = caviar.train(split, [base], checkpoints=tmp_path)

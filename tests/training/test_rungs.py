@@ -128,8 +128,14 @@ def test_rungs_rise(epochs):
         caviar.train(toy_splits.classes(), CONFIGS[:1], rungs=[Rung(epoch, best(1.0)) for epoch in epochs])
 
 
+def test_rungs_are_rungs():
+    for given in (Rung(1, best(1.0)), [(1, best(1.0))]):
+        with pytest.raises(BadConfig, match=r"must be a list of caviar.Rung\(epoch, keep\)"):
+            caviar.train(toy_splits.classes(), CONFIGS[:1], rungs=given)
+
+
 def test_an_answer_for_every_network():
-    with pytest.raises(BadConfig, match=r"one value per run it is given \(3\), got 1"):
+    with pytest.raises(BadConfig, match=r"one value per run it is given \(3\), got the shape \(1,\)"):
         caviar.train(toy_splits.classes(), CONFIGS[:3], rungs=[Rung(1, lambda _runs: [True])])
 
 

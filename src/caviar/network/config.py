@@ -48,7 +48,7 @@ Rows = float | tuple[int, int] | Literal["train+dev"]
 DECAYING: tuple[ScheduleName, ...] = ("inverse_time", "exponential", "staircase")
 """The schedules that read `decay_rate`."""
 
-_OF_LAYERS = ("filters", "activation", "batch_norm", "layer_norm", "dropout", "max_norm", "prior_bias", "precision")
+OF_LAYERS = ("filters", "activation", "batch_norm", "layer_norm", "dropout", "max_norm", "prior_bias", "precision")
 """Settings of layers, which a network of the user's own does not have."""
 
 _SMALLEST = 1e-20
@@ -118,7 +118,7 @@ class Config:
         class_weight: None, "balanced" (every class counts alike in J) or one weight per class, in sorted order, each
             at least 0; only their ratios matter, since they are scaled to a mean of 1 over the training rows.
         optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adam`, `adamw` (Adam for use with `weight_decay`).
-        learning_rate: alpha; None is 1e-3 for RMSprop and Adam, 0.1 for the others.
+        learning_rate: alpha, 0 or at least 1e-20; None is 1e-3 for RMSprop and Adam, 0.1 for the others.
         momentum: beta of `momentum` and `nesterov`, in [0, 1).
         momentum_form: `average` v = beta v + (1 - beta) g, as in the course | `sum` v = beta v + g.
         beta1: Adam's weight of the past gradient, in [0, 1).
@@ -295,7 +295,7 @@ class Config:
                 "weights and apply(weights, x) -> outputs."
             )
         for field in dataclasses.fields(self):
-            if field.name in _OF_LAYERS and getattr(self, field.name) != field.default:
+            if field.name in OF_LAYERS and getattr(self, field.name) != field.default:
                 raise BadConfig(
                     f"Config.{field.name} must be left out beside a network of your own, got "
                     f"{getattr(self, field.name)!r}: it belongs to caviar's layers. Do it in apply."
@@ -395,6 +395,11 @@ class Config:
                 math.inf,
                 advice="Leave it out for the optimiser's default.",
             )
+            if 0 < self.learning_rate < _SMALLEST:
+                raise BadConfig(
+                    f"Config.learning_rate must be 0 or at least {_SMALLEST:g}, got {self.learning_rate!r}: a smaller "
+                    "one moves no weight of float32. Usual values are 1e-5 to 1."
+                )
         _number("momentum", self.momentum, 0, 1)
         _word("momentum_form", self.momentum_form, get_args(MomentumForm))
         _number("beta1", self.beta1, 0, 1)
@@ -613,5 +618,5 @@ def _per_layer(name: str, value: Any, layers: int, layer: str = "hidden layer", 
     if isinstance(value, tuple) and len(value) != layers:
         raise BadConfig(
             f"Config.{name} must be one value, or one per {layer} ({layers}), got {len(value)} values. "
-            f"Give one for all, or as many as {of} has."
+            f"Give one for all, or as many as {of} has{' together with filters' * (layer == 'hidden layer')}."
         )

@@ -97,7 +97,10 @@ def initial_weights(config: Config) -> Any:
         BadConfig: `init` gives something else.
     """
     assert config.network is not None
-    weights = jax.tree.map(np.asarray, config.network[0](jax.random.key(config.seed), config))
+    try:
+        weights = jax.tree.map(np.asarray, config.network[0](jax.random.key(config.seed), config))
+    except Exception as error:
+        raise _failed("init", error, "It is called as init(key, config).") from error
     leaves = jax.tree.leaves(weights)
     if not leaves or any(not jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
         kinds = ", ".join(sorted({str(leaf.dtype) for leaf in leaves}))
@@ -123,10 +126,15 @@ def _tried(apply: Callable[..., Any], inputs: Inputs, layout: Any) -> Own:
     weights = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(shape, np.float32) for shape in shapes])
     x = jax.ShapeDtypeStruct((inputs.features, _ROWS), np.float32)
     nothing = {"key": None} if own.keyed else {}
-    answers = jax.eval_shape(lambda w, x: apply(w, as_rows(x, inputs), **nothing), weights, x)
+    try:
+        answers = jax.eval_shape(lambda w, x: apply(w, as_rows(x, inputs), **nothing), weights, x)
+    except Exception as error:
+        raise _failed("apply", error, "It is traced by JAX: use jax.numpy, and no `if` on values.") from error
     shape = getattr(answers, "shape", None)
     if shape is None or len(shape) != 2 or shape[0] != _ROWS:
         raise _answers_amiss("outputs", type(answers).__name__ if shape is None else f"shape {shape}")
+    if not jnp.issubdtype(answers.dtype, jnp.floating):
+        raise _answers_amiss("outputs", f"numbers of type {answers.dtype}")
     key = jax.random.key(0)
     program = jax.make_jaxpr(own)(weights, x, key)
     mark = hashlib.sha256(str(program).encode())
@@ -145,7 +153,10 @@ def _tried(apply: Callable[..., Any], inputs: Inputs, layout: Any) -> Own:
 
 def _takes_key(apply: Callable[..., Any]) -> bool:
     """Whether a function has a parameter `key`; other ones beyond two must have a default."""
-    parameters = inspect.signature(apply).parameters
+    try:
+        parameters = inspect.signature(apply).parameters
+    except ValueError as error:
+        raise _failed("apply", error, "Give a function written in Python.") from error
     others = [name for name, one in parameters.items() if name != "key" and one.default is one.empty]
     kinds = {parameters[name].kind for name in others}
     variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
@@ -166,6 +177,11 @@ def _sizes(program: Any) -> Iterator[int]:
                 yield from _sizes(part)
         elif equation.primitive.name not in _NOTHING_COMPUTED:
             yield from (math.prod(out.aval.shape) for out in equation.outvars)
+
+
+def _failed(name: str, error: Exception, advice: str) -> BadConfig:
+    told = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return BadConfig(f"The {name} of Config.network must run, but it raised {told}. {advice}")
 
 
 def _answers_amiss(wanted: int | str, came: str) -> BadConfig:

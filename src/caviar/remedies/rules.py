@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from caviar.data.split import Split
 from caviar.diagnosis.finding import Finding
-from caviar.network.config import Config
+from caviar.network.config import OF_LAYERS, Config
 from caviar.remedies.remedy import Against, Remedy, with_layers
 from caviar.training.plan import epochs_planned
 
@@ -44,8 +44,13 @@ def prescribe(findings: Sequence[Finding], config: Config, split: Split) -> list
         remedy
         for against in order
         for remedy in recipe
-        if remedy.against == against and _changes(remedy, config, split)
+        if remedy.against == against and _possible(remedy, config) and _changes(remedy, config, split)
     ]
+
+
+def _possible(remedy: Remedy, config: Config) -> bool:
+    """Whether the network has what is to be changed: one of the user's own has none of caviar's layers."""
+    return config.network is None or not remedy.settings.keys() & {*OF_LAYERS, "hidden_units"}
 
 
 def _against_bias(config: Config, split: Split, longer: int) -> Iterator[Remedy]:

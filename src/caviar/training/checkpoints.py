@@ -105,11 +105,21 @@ class LaneCheckpoint:
         return time.monotonic() - self._last >= self._seconds
 
     def keep(self, journey: Journey) -> None:
-        """Replace the checkpoint."""
+        """Replace the checkpoint.
+
+        Raises:
+            BadRun: it cannot be written.
+        """
         history = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *journey.recorded)
         leaves = [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves((journey.state, history))]
-        with write_atomically(self._path) as path:
-            save_file({f"{n:04d}": leaf for n, leaf in enumerate(leaves)}, path, metadata={"at": str(journey.at)})
+        try:
+            with write_atomically(self._path) as path:
+                save_file({f"{n:04d}": leaf for n, leaf in enumerate(leaves)}, path, metadata={"at": str(journey.at)})
+        except (OSError, SafetensorError) as error:
+            raise BadRun(
+                f"Checkpoints need space in a folder that can be written, but {self._path} cannot be ({error}). Make "
+                "room, and repeat the call: it goes on at the last checkpoint."
+            ) from None
         self._last = time.monotonic()
 
     def recall(self, fresh: Journey, history: Measures) -> Journey | None:

@@ -155,11 +155,11 @@ class _Population:
         """Stop the networks that do not go on after a rung."""
         if not self._left:
             return
-        keep = [bool(one) for one in rung.keep([self.runs[number] for number in self._left])]
-        if len(keep) != len(self._left):
+        keep = np.asarray(rung.keep([self.runs[number] for number in self._left]))
+        if keep.shape != (len(self._left),):
             raise BadConfig(
-                f"Rung.keep must answer with one value per run it is given ({len(self._left)}), got {len(keep)} at "
-                f"epoch {rung.epoch}. Networks that are done are not among them."
+                f"Rung.keep must answer with one value per run it is given ({len(self._left)}), got the shape "
+                f"{keep.shape} at epoch {rung.epoch}. Networks that are done are not among them."
             )
         stopped = [number for number, goes_on in zip(self._left, keep, strict=True) if not goes_on]
         for number in stopped:
@@ -236,6 +236,8 @@ def _shapes(weights: Any) -> list[tuple[str, tuple[int, ...]]]:
 
 
 def _check_rungs(rungs: Sequence[Rung]) -> None:
+    if not isinstance(rungs, Sequence) or not all(isinstance(rung, Rung) for rung in rungs):
+        raise BadConfig(f"The rungs of caviar.train must be a list of caviar.Rung(epoch, keep), got {rungs!r}.")
     epochs = [rung.epoch for rung in rungs]
     if any(not isinstance(epoch, int) or epoch < 1 for epoch in epochs) or epochs != sorted(set(epochs)):
         raise BadConfig(
@@ -253,8 +255,9 @@ def _given(configs: list[Config], weights: Sequence[Weights | None] | None, spli
         )
     found = {number: own for number, own in enumerate(given) if own is not None}
     for number, own in found.items():
-        wanted, came = (_shapes(weights) for weights in (starting_weights(configs[number], split), own))
-        if wanted != came:
+        fresh = starting_weights(configs[number], split)
+        wanted, came = _shapes(fresh), _shapes(own)
+        if wanted != came or jax.tree.structure(fresh) != jax.tree.structure(own):
             wanted, came = (", ".join(f"{path} {shape}" for path, shape in shapes) for shapes in (wanted, came))
             raise BadConfig(
                 f"The weights given for network {number} must be {wanted}, got {came}. Take them from a Run of the "

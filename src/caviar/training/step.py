@@ -330,7 +330,8 @@ def close_epoch(
 
 def _lengths(layers: Any) -> Float[Array, " all_layers"]:
     """The Frobenius norm of every layer's W; of every array of two or more axes."""
-    return jnp.sqrt(jnp.stack([jnp.square(w).sum() for w in jax.tree.leaves(layers) if w.ndim > 1]))
+    lengths = [jnp.sqrt(jnp.square(w).sum()) for w in jax.tree.leaves(layers) if w.ndim > 1]
+    return jnp.stack(lengths) if lengths else jnp.zeros((0,))
 
 
 def _units(

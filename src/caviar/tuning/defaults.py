@@ -5,7 +5,7 @@ layers and decay. Regularisation is searched beside them, because the best stren
 """
 
 from caviar.data.split import Split
-from caviar.network.config import Config
+from caviar.network.config import OF_LAYERS, Config
 from caviar.training.plan import epochs_planned
 from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
 
@@ -25,7 +25,7 @@ def default_space(config: Config, split: Split, *, regularise: bool = True) -> S
         regularise: whether strong regularisation may help; where the bias is high and the variance is not, most of such
             a space would be wasted.
     """
-    rate = config.rate or _RATE
+    rate = max(config.rate, 1e-18) if config.rate else _RATE
     dimensions: dict[str, Dimension] = {"learning_rate": LogUniform(rate / 10, rate * 10)}
     if config.optimizer in ("momentum", "nesterov"):
         dimensions["momentum"] = OneMinusLogUniform(0.8, 0.995)
@@ -55,4 +55,6 @@ def default_space(config: Config, split: Split, *, regularise: bool = True) -> S
     dimensions["batch_norm"] = Choice(False, True)
     activations = dict.fromkeys([*dict.fromkeys(config.activations), "relu", "silu"])
     dimensions["activation"] = Choice(*activations)
+    if config.network is not None:  # what caviar's layers have, a network of the user's own does not
+        dimensions = {name: one for name, one in dimensions.items() if name not in (*OF_LAYERS, "units", "layers")}
     return Space(dimensions)
