@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 
 Metric = Literal["error", "auc", "log_loss", "f1", "balanced_accuracy", "rmse", "mae", "r2"]
 
+# Options that several commands have.
+Data = Annotated[
+    str | None, Parameter(help="File (csv, tsv, parquet, npz) or sample: digits, breast_cancer, wine, iris, diabetes.")
+]
+Target = Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")]
+Dev = Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")]
+TaskWord = Annotated[Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")]
+Out = Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")]
+Resume = Annotated[Path | None, Parameter(help="Run folder of an interrupted run, instead of DATA and options.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the summary as one JSON object.")]
+
 app = App(
     name="caviar",
     help="Finds out why a neural network is not good enough, tries the remedies as controlled experiments, "
@@ -35,23 +46,18 @@ app = App(
 
 @app.command
 def improve(
-    data: Annotated[
-        str | None,
-        Parameter(help="File (csv, tsv, parquet, npz) or sample: digits, breast_cancer, wine, iris, diabetes."),
-    ] = None,
+    data: Data = None,
     /,
     *,
-    target: Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")] = None,
+    target: Target = None,
     config: Annotated[
         Path | None, Parameter(help="TOML file with your network's settings: what is to be improved.")
     ] = None,
-    dev: Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")] = None,
+    dev: Dev = None,
     test: Annotated[
         str | None, Parameter(help="Rows to judge by at the end: a file, a share, a number of rows, or 0.")
     ] = None,
-    task: Annotated[
-        Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")
-    ] = None,
+    task: TaskWord = None,
     metric: Annotated[Metric | None, Parameter(help="What is optimised; error or rmse when left out.")] = None,
     optimal_error: Annotated[
         float | None, Parameter(help="Error of a perfect model, such as a person's: a share, or an RMSE.")
@@ -60,17 +66,13 @@ def improve(
     trials: Annotated[
         int | None, Parameter(help="Configs of the search; 30 when left out, 24 where they cost much.")
     ] = None,
-    out: Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")] = None,
+    out: Out = None,
     seed: Annotated[int, Parameter(help="Of everything that is random.")] = 0,
     refit: Annotated[
         bool, Parameter(help="Train the chosen network once more on train and dev, below 10,000 rows.")
     ] = True,
-    resume: Annotated[
-        Path | None, Parameter(help="Run folder of an interrupted run, instead of DATA and options.")
-    ] = None,
-    as_json: Annotated[
-        bool, Parameter(name="--json", negative="", help="Print the summary as one JSON object.")
-    ] = False,
+    resume: Resume = None,
+    as_json: AsJson = False,
 ) -> None:
     """Improve a network on a data set: split, diagnose, try remedies, search, prove it on test rows opened once."""
     from caviar.improvement import improve as run  # noqa: PLC0415  (starts JAX's import)
@@ -111,37 +113,28 @@ def improve(
 
 @app.command
 def train(
-    data: Annotated[
-        str | None,
-        Parameter(help="File (csv, tsv, parquet, npz) or sample: digits, breast_cancer, wine, iris, diabetes."),
-    ] = None,
+    data: Data = None,
     /,
     *,
-    target: Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")] = None,
+    target: Target = None,
     config: Annotated[
         list[Path] | None,
         Parameter(negative="", help="TOML file with a network's settings, once for each network; else the default."),
     ] = None,
     seeds: Annotated[int, Parameter(help="Networks of every config, with this many seeds from SEED on.")] = 1,
-    dev: Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")] = None,
+    dev: Dev = None,
     test: Annotated[
         str | None, Parameter(help="Rows that stay sealed: a file, a share, a number of rows, or 0.")
     ] = None,
-    task: Annotated[
-        Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")
-    ] = None,
-    out: Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")] = None,
+    task: TaskWord = None,
+    out: Out = None,
     seed: Annotated[int, Parameter(help="Of everything that is random; the one in a TOML file is not read.")] = 0,
-    resume: Annotated[
-        Path | None, Parameter(help="Run folder of an interrupted run, instead of DATA and options.")
-    ] = None,
+    resume: Resume = None,
     explain: Annotated[
         bool,
         Parameter(negative="", help="Tell what will be compiled, what it takes, and afterwards what it took."),
     ] = False,
-    as_json: Annotated[
-        bool, Parameter(name="--json", negative="", help="Print the summary as one JSON object.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train networks as they are: each config with one or more seeds, all at once; the best on dev rows is kept."""
     from caviar.network.config import Config  # noqa: PLC0415  (starts JAX's import)
