@@ -22,10 +22,8 @@ from caviar.reporting import words
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_run, read_summary
 from caviar.reporting.terminal import Listener, Silent
 from caviar.reporting.trained import Trained, summary, write_curves
-from caviar.training import devices
 from caviar.training.explain import explain
 from caviar.training.lanes import lanes
-from caviar.training.memory import places_with_room
 from caviar.training.population import Callback, Progress, train
 from caviar.training.record import Run
 from caviar.training.saved import Model, save
@@ -81,7 +79,6 @@ def train_networks(
     networks = _networks(by_name, [(seed + i) % _SEEDS for i in range(seeds)], rows)
     own = list(networks.values())
     plan = explain(rows, own)
-    places_with_room(lanes(own, rows), devices.places())
     asked = {
         "command": "train",
         "data": named(data),

@@ -18,7 +18,7 @@ from caviar.network.config import Config
 from caviar.training import devices
 from caviar.training.costs import compile_seconds, epochs_of, lane_seconds, steps_per_epoch
 from caviar.training.lanes import lanes
-from caviar.training.memory import lane_bytes
+from caviar.training.memory import lane_bytes, places_with_room
 from caviar.training.packing import shapes_of
 from caviar.training.plan import Program, held_out, inputs_of, last_epoch
 
@@ -121,10 +121,11 @@ def explain(split: Split, configs: Sequence[Config]) -> Plan:
         configs: the networks.
 
     Raises:
-        BadConfig: one asks for what the split does not have.
+        BadConfig: one asks for what the split does not have, or has no room in memory.
     """
     ordered = sorted(configs, key=lambda config: json.dumps(config.to_json(), sort_keys=True))
-    cut, at_once = lanes(ordered, split), len(devices.places())
+    cut = lanes(ordered, split)
+    at_once = len(places_with_room(cut, devices.places()))
     names = in_words(lane.program for lane in cut)
     used = functools.cache(lambda rows: int((~held_out(Config(rows=rows), split)).sum()))
     rows, useful, done = [], 0.0, 0.0
