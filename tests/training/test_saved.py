@@ -131,7 +131,7 @@ def cut(path):
 def test_damaged_files_are_named(damage, saved, tmp_path):
     folder = shutil.copytree(saved, tmp_path / "copy")
     damage(folder)
-    with pytest.raises(BadRun, match=r"copy cannot be read \(.*may be damaged: run caviar improve again"):
+    with pytest.raises(BadRun, match=r"copy cannot be read \(.*may be damaged: make it again"):
         caviar.load(folder)
 
 
