@@ -150,7 +150,7 @@ def test_weights_that_do_not_fit():
     with pytest.raises(BadConfig, match=r"one item of weights per config \(2\), got 1. Use None"):
         caviar.train(split, [BASE, BASE], weights=[run.weights])
     for other in (BASE.changed(hidden_units=(8, 8)), BASE.changed(batch_norm=True)):
-        with pytest.raises(BadConfig, match="Take them from a Run of the same hidden_units and batch_norm"):
+        with pytest.raises(BadConfig, match="Take them from a Run of the same layers and norms"):
             caviar.train(split, [other], weights=[run.weights])
 
 
