@@ -24,7 +24,9 @@ from caviar.training.rows import Order
 SMALL = caviar.Config(hidden_units=(8, 8), batch_size=32, epochs=2, learning_rate=0.01)
 
 
-@pytest.mark.parametrize("norm", [{}, {"batch_norm": True}, {"layer_norm": True}], ids=str)
+@pytest.mark.parametrize(
+    "norm", [{}, {"batch_norm": True}, {"layer_norm": True}, {"dropout": 0.0, "activation": "sigmoid"}], ids=str
+)
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     activation=st.sampled_from(ACTIVATIONS[7:]),
@@ -38,7 +40,7 @@ def test_padding_changes_nothing(norm, activation, optimizer, rate, dropout, see
     split = toy_splits.classes()
     split = dataclasses.replace(split, x=split.x.astype(float))
     drawn = {"activation": activation, "optimizer": optimizer, "learning_rate": rate, "dropout": dropout, "seed": seed}
-    config = SMALL.changed(hidden_units=(17, 9), batch_size=20, epochs=10, l2=0.5, **drawn, **norm)
+    config = SMALL.changed(hidden_units=(17, 9), batch_size=20, epochs=10, l2=0.5, **(drawn | norm))
     wide = curves_in_float64(split, config)
     with monkeypatch.context() as patch:
         patch.setattr(plan, "width_class", lambda units: units)
