@@ -35,7 +35,6 @@ import argparse
 import contextlib
 import functools
 import itertools
-import json
 import multiprocessing
 import os
 import platform
@@ -43,10 +42,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from report import hand_over
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 KERNEL, HIDDEN, CLASSES, RATE, BATCHES = 3, 64, 10, 1e-3, 4
@@ -361,9 +361,7 @@ def main() -> int:
         show(results[-1], arguments.lanes)
     for processes in torches.values():
         processes.close()
-    if arguments.json is not None:
-        report = {"results": results, "versions": versions, "cores": CORES}
-        Path(arguments.json).write_text(json.dumps(report, indent=1), encoding="utf-8")
+    hand_over({"results": results, "versions": versions, "cores": CORES}, arguments.json)
     return 0
 
 

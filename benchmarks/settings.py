@@ -10,6 +10,9 @@ optimiser does not ask for. Contestants take turns; the figure is the median of 
 
 In between: different networks of ReLU and leaky ReLU only, which need no tanh, and alike ones whose settings are
 fed in.
+
+Measured on 2 cores: 1.13, 1.21 and 1.14 times at 32, 64 and 128 units, which is the tanh: without it different networks
+cost what alike ones do, and constants save nothing over settings that are fed in.
 """
 
 import argparse

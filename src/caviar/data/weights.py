@@ -33,11 +33,11 @@ def weights_of(features: pl.DataFrame, column: str) -> Numbers:
     if column not in features.columns:
         return np.ones(features.height)
     weights = numbers_of(features[column], "number")
-    if bad := int((~(weights >= 0)).sum()):
-        first = features[column][int(np.flatnonzero(~(weights >= 0))[0])]
+    bad = np.flatnonzero(~(weights >= 0))
+    if len(bad):
         raise BadData(
-            f"Weights must be numbers of 0 or more in every row, but '{column}' has {count(bad, 'other cell')}, such "
-            f"as {first}. Correct these rows, or give them the weight 0."
+            f"Weights must be numbers of 0 or more in every row, but '{column}' has {count(len(bad), 'other cell')}, "
+            f"such as {features[column][int(bad[0])]}. Correct these rows, or give them the weight 0."
         )
     return weights
 

@@ -55,12 +55,17 @@ class Checkpoints:
         Args:
             folder: made where it is missing.
             seconds: between two checkpoints of a lane, beside the one at its end and the one of an interruption.
+
+        Raises:
+            BadRun: it cannot be made.
         """
         self._folder, self._seconds = Path(folder), seconds
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BadRun(f"Checkpoints need a folder that can be written, got {self._folder} ({error}).") from None
+            raise BadRun(
+                f"Checkpoints need a folder that can be written, got {self._folder} ({error}). Name another one."
+            ) from None
 
     def of_lane(
         self, split: Split, networks: Sequence[Config], starts: Sequence[Any], until: int | None

@@ -105,6 +105,7 @@ def train(
     Raises:
         BadConfig: an item is no Config, one asks for what the split does not have, or `weights` or `rungs` do not
             fit.
+        BadRun: checkpoints cannot be written.
     """
     asked = list(configs)
     for config in asked:
