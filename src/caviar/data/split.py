@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,18 @@ class TestOpenedAgain(UserWarning):
     """The test set was opened a second time: what is chosen by it, it can no longer judge."""
 
     __test__ = False  # pytest collects what begins with Test
+
+
+SetName = Literal["train", "dev", "test"]
+
+
+class Part(NamedTuple):
+    """Rows of one set, not prepared."""
+
+    frame: pl.DataFrame
+    """Feature columns as `Table.features` has them."""
+    y: np.ndarray
+    """int32 codes, or float32 standardised target."""
 
 
 class _Sealed:
@@ -157,6 +169,15 @@ class Split:
         (x,), y = open_together([self])
         return x, y
 
+    def raw(self) -> dict[SetName, Part]:
+        """The rows of every set as they were read, for checks that compare the sets.
+
+        The test rows are among them, and this does not count as opening them: nothing may be chosen by it.
+        """
+        train, dev = self.y[: self.n_train], self.y[self.n_train :]
+        sealed = self._sealed
+        return {"train": Part(self._train, train), "dev": Part(self._dev, dev), "test": Part(sealed.frame, sealed.y)}
+
     def rescaled(self, scale: Scale) -> "Split":
         """The same rows, prepared with another scale; the sealed test set is the same one."""
         preparation = fit_preparation(self._train, scale)
@@ -257,7 +278,7 @@ def split(
     dev_part, test_part = (
         _given(part, name, table, coding, preparation)
         if isinstance(part, Table)
-        else _Part(table.features[at], coding.encode(table.target[at]))
+        else Part(table.features[at], coding.encode(table.target[at]))
         for part, name, at in ((dev, "dev", at_dev), (test, "test", at_test))
     )
     sets = Sizes(own.train, len(dev_part.y), len(test_part.y))
@@ -341,14 +362,7 @@ def open_together(splits: Sequence[Split]) -> tuple[list[Numbers], np.ndarray]:
     return [other.preparation.features(sealed.frame) for other in splits], sealed.y
 
 
-class _Part(NamedTuple):
-    """Rows of one set, not prepared."""
-
-    frame: pl.DataFrame
-    y: np.ndarray
-
-
-def _given(part: Table, name: str, table: Table, coding: TargetCoding, preparation: Preparation) -> _Part:
+def _given(part: Table, name: str, table: Table, coding: TargetCoding, preparation: Preparation) -> Part:
     """A set that is a table of its own: refused here, not at the end, when it does not match."""
     if part.target is None or part.target.name != coding.name:
         came = "has no target" if part.target is None else f"has the target '{part.target.name}'"
@@ -360,7 +374,7 @@ def _given(part: Table, name: str, table: Table, coding: TargetCoding, preparati
         raise BadData(f"The {name} table must have rows, but '{part.name}' has none. For no {name} set give 0.")
     try:
         preparation.features(part.features)
-        return _Part(part.features, coding.encode(part.target))
+        return Part(part.features, coding.encode(part.target))
     except BadData as error:
         raise BadData(f"The {name} table '{part.name}' must match '{table.name}'. {error}") from None
 
