@@ -57,7 +57,7 @@ def contestant(networks: list[dict[str, Any]], *, constant: bool) -> tuple[int, 
     weights = packing.padded([starting_weights(config, split) for config in own], made.architecture, split.x.dtype)
     first = packing.first_state(weights, settings, made.architecture)
     nothing = packing.scalars(amounts(()), split.x.dtype)
-    data = jax.device_put(device_data(1.0, split))
+    data = jax.device_put(device_data(1.0, split).drawn)
 
     def train(state: Any, settings: Any, data: Any, steps: Any, n: Any) -> Any:
         key = jax.random.key(0)

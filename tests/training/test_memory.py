@@ -47,7 +47,7 @@ def _account(advance, lane, split):
     def accounted(function, *, donate=()):
         def call(*arguments):
             account = jax.jit(function, donate_argnums=donate).lower(*arguments).compile().memory_analysis()
-            rows = sum(leaf.nbytes for leaf in jax.tree.leaves(arguments[5]))
+            rows = sum(leaf.nbytes for leaf in jax.tree.leaves(arguments[5:7]))
             beside = account.output_size_in_bytes - account.alias_size_in_bytes
             found.append(account.argument_size_in_bytes + account.temp_size_in_bytes + beside - rows)
             return original(function, donate=donate)(*arguments)

@@ -65,10 +65,10 @@ def test_a_full_batch_is_in_its_own_order():
 def test_all_rows_are_measured_where_they_are_few(rows):
     split = toy_splits.classes()
     data = device_data(rows, split)
-    x, group = np.asarray(data.x_measured), np.asarray(data.group_measured)
+    x, group = np.asarray(data.measured.x), np.asarray(data.measured.group)
     assert (x.shape, group.shape) == ((1, 4, 128), (1, 128))
     np.testing.assert_array_equal(x[0].T, split.x)
-    np.testing.assert_array_equal(data.y_measured[0], split.y)
+    np.testing.assert_array_equal(data.measured.y[0], split.y)
     assert rows_measured(rows, split) == (96 if rows == 1.0 else 128)
 
 
@@ -81,9 +81,9 @@ def test_a_sample_is_measured_where_they_are_many():
     assert rows_measured(1.0, split) == 2000
     assert rows_measured((0, 3), split) == 5000
     data = device_data(1.0, split)
-    group, target = (np.asarray(a).ravel() for a in (data.group_measured, data.y_measured))
+    group, target = (np.asarray(a).ravel() for a in (data.measured.group, data.measured.y))
     assert [(group == g).sum() for g in (0, 1, FILLER)] == [2000, 600, -2600 % 256]
-    seen = np.asarray(data.x_measured).transpose(0, 2, 1).reshape(-1, 4)
+    seen = np.asarray(data.measured.x).transpose(0, 2, 1).reshape(-1, 4)
     places = {row.tobytes(): number for number, row in enumerate(x)}
     rows = np.array([places[row.tobytes()] for row in seen])
     np.testing.assert_array_equal(y[rows], target)

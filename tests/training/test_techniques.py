@@ -310,7 +310,7 @@ def test_shares_of_mixup_are_drawn_from_their_distribution(alpha):
 def test_partners_are_rows_of_the_same_mini_batch():
     split = toy_splits.classes()
     program = program_for(BASE.changed(mixup=1.0), split)
-    data = jax.device_put(device_data(1.0, split))
+    data = jax.device_put(device_data(1.0, split).drawn)
     for filled in (12, 5, 1):
         rows = np.r_[np.arange(filled), np.full(12 - filled, -1)].astype(np.int32)
         partner = np.asarray(mini_batch(program, data, jnp.asarray(rows), jax.random.key(0), UNCHANGED).partner)
@@ -320,7 +320,7 @@ def test_partners_are_rows_of_the_same_mini_batch():
 def test_input_noise_is_standard_normal_and_shared_by_the_seed():
     split = toy_splits.classes()
     program = program_for(BASE.changed(input_noise=1.0), split)
-    data, rows = jax.device_put(device_data(1.0, split)), jnp.arange(12, dtype=jnp.int32)
+    data, rows = jax.device_put(device_data(1.0, split).drawn), jnp.arange(12, dtype=jnp.int32)
     keys = [jax.random.fold_in(jax.random.key(0), step) for step in range(200)]
     noise = np.stack([np.asarray(mini_batch(program, data, rows, key, UNCHANGED).noise) for key in keys])
     assert kstest(noise.ravel(), "norm").pvalue > 0.001

@@ -19,11 +19,12 @@ from caviar.network.layers import Weights
 from caviar.training import augment, packing
 from caviar.training.checkpoints import Checkpoints, Journey
 from caviar.training.exact_statistics import exact_statistics
-from caviar.training.feed import Feed
+from caviar.training.feed import Feed, Steps
 from caviar.training.lanes import Lane
 from caviar.training.plan import Hyperparameters, hyperparameters, inputs_of, last_epoch, prior_bias
 from caviar.training.program import EPOCHS_PER_CALL, advance, empty_record
 from caviar.training.record import Run, Status
+from caviar.training.rows import groups
 from caviar.training.side_by_side import Tell
 from caviar.training.step import Data, Measures, Monitor, State
 
@@ -102,20 +103,37 @@ def drive(
         kept = checkpoints.of_lane(split, networks, own, until)
         journey = kept.recall(first, empty_record(lane.program, lane.size, split.x.dtype)) or first
     begins, (at, state, recorded) = first.at, journey
+
+    def following(at: int, now: int) -> Steps | None:
+        """The next steps: no more than have room, nor beyond the end."""
+        room = (at // per_epoch + EPOCHS_PER_CALL) * per_epoch - at
+        return feed.steps(at, min(now, most, total - at, room)) if at < total else None
+
     seed = np.uint32(lane.seed)
     amounts = packing.scalars(augment.amounts(lane.augment), split.x.dtype)
     advance_lane = advance(lane.program, per_epoch)
 
     now, active = max(1, most // 16), bool(np.any(state.monitor.active))
-    while at < total and active:
-        epoch = at // per_epoch
-        now = min(now, most, total - at, (epoch + EPOCHS_PER_CALL) * per_epoch - at)
-        steps = feed.steps(at, now)
+    steps = following(at, now) if active else None
+    while steps is not None and active:
+        epoch, n = at // per_epoch, np.int32(steps.n)
+        drawn = data.drawn or steps.block
         began = time.perf_counter()
         state, record = advance_lane(
-            state, settings, amounts, steps.rates, steps.shares, data, steps.rows, seed, np.int32(at), np.int32(now)
+            state,
+            settings,
+            amounts,
+            steps.rates,
+            steps.shares,
+            drawn,
+            data.measured,
+            steps.rows,
+            seed,
+            np.int32(at),
+            n,
         )
-        at += now
+        at += steps.n
+        trained, steps = steps.n, following(at, now)  # made ready while the program computes
         closed = at // per_epoch - epoch
         ended = jax.tree.map(lambda values, n=closed: np.asarray(values)[:, :n].copy(), record)
         if closed or not recorded:
@@ -131,7 +149,7 @@ def drive(
         if kept is not None and (kept.due() or at == total or not active):
             kept.keep(Journey(at, state, recorded))
         speed = _SECONDS_PER_CALL / max(1e-4, time.perf_counter() - began)
-        now = max(1, round(now * min(4.0, speed)))
+        now = max(1, round(trained * min(4.0, speed)))
     return _arrived(
         lane,
         Journey(at, state, recorded),
@@ -139,7 +157,6 @@ def drive(
         networks=networks,
         feed=feed,
         settings=settings,
-        data=data,
     )
 
 
@@ -189,7 +206,6 @@ def _arrived(
     networks: Sequence[Config],
     feed: Feed,
     settings: Hyperparameters,
-    data: Data,
 ) -> tuple[Arrival, ...]:
     """The networks of a lane at its end."""
     history = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *journey.recorded)
@@ -197,7 +213,9 @@ def _arrived(
     statistics = state.kept_statistics
     wanted = np.array([config.norm_statistics == "exact" for config in networks])[:, None]
     if wanted.any():
-        exact = exact_statistics(lane.program.architecture, state.kept, settings, data)
+        exact = exact_statistics(
+            lane.program.architecture, state.kept, settings, split.x, groups(networks[0].rows, split)
+        )
         statistics = jax.tree.map(lambda own, other: np.where(wanted, own, other), exact, statistics)
     arrivals = []
     for slot, number in enumerate(lane.members):

@@ -11,16 +11,16 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from caviar.arrays import Numbers, Whole
 from caviar.network.layers import Statistics, Weights
 from caviar.network.model import Architecture, forward
 from caviar.training import devices
 from caviar.training.plan import FILLER, Hyperparameters, rows_at_once
 from caviar.training.program import each_network
-from caviar.training.step import Data
 
 
 def exact_statistics(
-    architecture: Architecture, weights: Weights, settings: Hyperparameters, data: Data
+    architecture: Architecture, weights: Weights, settings: Hyperparameters, x: Numbers, group: Whole
 ) -> tuple[Statistics, ...]:
     """Mean and variance of z, per hidden layer, for a lane of networks.
 
@@ -28,12 +28,12 @@ def exact_statistics(
         architecture: of the lane.
         weights: on its device, with the axis `networks`.
         settings: alike; they say which rows each network was trained on.
-        data: the rows.
+        x: the rows, shape (rows, features).
+        group: of each row.
 
     Returns:
         One Statistics of float arrays (networks, units) per hidden layer.
     """
-    x, group = np.asarray(data.x), np.asarray(data.group)
     found: list[Statistics] = []
     chunk = rows_at_once(architecture)
     for _ in architecture.widths:

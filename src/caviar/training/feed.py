@@ -1,4 +1,8 @@
-"""What the host hands a compiled program for some steps: rows, learning rates and the shares of mixup."""
+"""What the host hands a compiled program for some steps: rows, learning rates and the shares of mixup.
+
+Where a split's rows are kept on disk, also the rows themselves, as one block with room for those of a call: a lane then
+takes the memory of two blocks, the one it trains on and the next, which is read meanwhile.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,11 +14,14 @@ from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.training import mixup
 from caviar.training.plan import Program, epochs_planned
-from caviar.training.rows import Order
+from caviar.training.rows import Order, drawn_rows, groups, on_disk, rows_per_window
 from caviar.training.schedules import learning_rates
+from caviar.training.step import Drawn
 
 _STEPS_PER_CALL = 2048
 _INDEXES_PER_CALL = 1 << 22
+_BLOCK = 1 << 25
+"""Bytes of inputs in a block."""
 
 
 class Feed:
@@ -38,19 +45,21 @@ class Feed:
         """
         pool = split.n_train if program.pool == "train" else split.rows
         balance = split.y[:pool] if networks[0].sampling == "balanced" else None
-        self._order = Order(seed, pool, program.batch_size, balance=balance)
+        self._order = Order(seed, pool, program.batch_size, balance=balance, window=rows_per_window(split))
         self.steps_per_epoch = self._order.steps_per_epoch
         self._per_call = epochs_per_call
         self._program, self._networks, self._dtype = program, networks, split.x.dtype
         self._epochs = [epochs_planned(config, split) for config in networks]
+        self._split, self._group = split, groups(networks[0].rows, split) if on_disk(split) else None
 
     @property
     def most(self) -> int:
         """Steps for which the arrays of a call have room."""
-        return max(
-            1,
-            min(_STEPS_PER_CALL, self._per_call * self.steps_per_epoch, _INDEXES_PER_CALL // self._program.batch_size),
-        )
+        batch = self._program.batch_size
+        most = min(_STEPS_PER_CALL, self._per_call * self.steps_per_epoch, _INDEXES_PER_CALL // batch)
+        if self._group is not None:
+            most = min(most, _BLOCK // (batch * self._split.width * self._split.x.itemsize))
+        return max(1, most)
 
     def steps(self, at: int, n: int) -> "Steps":
         """The steps at..at+n-1, in arrays with room for `most`."""
@@ -63,7 +72,12 @@ class Feed:
             rates[place, :n] = self._rates(place, numbers)
             if self._program.mixed:
                 shares[place, :n] = mixup.shares(config, numbers, steps_per_epoch=self.steps_per_epoch)
-        return Steps(rates, shares, rows)
+        block = None
+        if self._group is not None:
+            needed = np.maximum(rows.ravel(), 0)
+            block = drawn_rows(self._split, self._group, needed)
+            rows = np.where(rows < 0, -1, np.arange(rows.size, dtype=np.int32).reshape(rows.shape))
+        return Steps(n, rates, shares, rows, block)
 
     def rates_at_ends(self, place: int, epochs: int) -> Numbers:
         """The learning rate of the last step of each of the first epochs, shape (epochs,)."""
@@ -78,9 +92,13 @@ class Feed:
 class Steps(NamedTuple):
     """What some steps need."""
 
+    n: int
+    """Steps; the arrays may have room for more."""
     rates: Numbers
     """Shape (networks, steps)."""
     shares: Numbers
     """Alike; one column where the program mixes nothing."""
     rows: Whole
-    """Row numbers of the mini-batches, shape (steps, batch); -1 where one is smaller."""
+    """Row numbers of the mini-batches, shape (steps, batch); -1 where one is smaller. In the block, if there is one."""
+    block: Drawn | None
+    """The rows of these steps; None where all lie on the device."""

@@ -14,7 +14,7 @@ from caviar.network.model import Architecture, Behaviour, forward
 from caviar.training import devices, step
 from caviar.training.augment import Amounts, augmented, draws
 from caviar.training.plan import FILLER, Hyperparameters, Program, one_after_the_other
-from caviar.training.step import Batch, Data, Measures, State
+from caviar.training.step import Batch, Drawn, Measured, Measures, State
 
 T = TypeVar("T", bound=Any)
 
@@ -30,10 +30,10 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
     """The program that takes a lane some steps further.
 
     Returns:
-        A compiled function (state, settings, amounts, rates, shares, data, order, seed, at, n) -> (state, record): from
-        step `at` on, `n` steps with the learning rates rates[:, :n], the shares of mixup shares[:, :n] (one column
-        where the program mixes nothing), the row numbers order[:n] and the random numbers of `seed`; the record has one
-        place per epoch that ended, shape (networks, EPOCHS_PER_CALL, ...).
+        A compiled function (state, settings, amounts, rates, shares, drawn, measured, order, seed, at, n) -> (state,
+        record): from step `at` on, `n` steps with the learning rates rates[:, :n], the shares of mixup shares[:, :n]
+        (one column where the program mixes nothing), the row numbers order[:n] and the random numbers of `seed`; the
+        record has one place per epoch that ended, shape (networks, EPOCHS_PER_CALL, ...).
         `n` and `at` are traced. Any cutting into calls gives the same bits. The state handed in is used up.
     """
 
@@ -43,20 +43,21 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
         amounts: Amounts,
         rates: Float[Array, "networks steps"],
         shares: Float[Array, "networks some_steps"],
-        data: Data,
+        drawn: Drawn,
+        measured: Measured,
         order: Int[Array, "steps batch"],
         seed: UInt32[Array, ""],
         at: Int[Array, ""],
         n: Int[Array, ""],
     ) -> tuple[State, Measures]:
         networks, architecture = state.loss_sum.shape[0], program.architecture
-        empty = empty_record(program, networks, data.x.dtype)
+        empty = empty_record(program, networks, drawn.x.dtype)
         first_epoch = at // steps_per_epoch
         key = jax.random.key(seed)
 
         def one_step(i: Int[Array, ""], carry: tuple[State, Measures]) -> tuple[State, Measures]:
             state, record = carry
-            batch = mini_batch(program, data, order[i], jax.random.fold_in(key, at + i), amounts)
+            batch = mini_batch(program, drawn, order[i], jax.random.fold_in(key, at + i), amounts)
             number = at + i + 1
             rate, share = rates[:, i], shares[:, i if program.mixed else 0]
             state, of_step = each_network(
@@ -69,7 +70,7 @@ def advance(program: Program, steps_per_epoch: int) -> Callable[..., tuple[State
                 epoch = number // steps_per_epoch
                 state, measures = each_network(
                     architecture,
-                    lambda s, h, r, g: step.close_epoch(program, s, h, data, epoch=epoch, rate=r, gradients=g),
+                    lambda s, h, r, g: step.close_epoch(program, s, h, measured, epoch=epoch, rate=r, gradients=g),
                 )(state, settings, rate, gradients)
                 place = epoch - 1 - first_epoch
                 return state, jax.tree.map(lambda r, m: r.at[place].set(m), record, measures)
@@ -101,22 +102,24 @@ def empty_record(program: Program, networks: int, dtype: jnp.dtype) -> Measures:
     return Measures(*[empty() for _ in Measures._fields[:-1]], layers=of_layers)  # pyright: ignore[reportCallIssue]
 
 
-def mini_batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Array, amounts: Amounts) -> Batch:
+def mini_batch(program: Program, drawn: Drawn, rows: Int[Array, " batch"], key: Array, amounts: Amounts) -> Batch:
     """The mini-batch of one step, with the random numbers that all networks of the lane share."""
     architecture = program.architecture
-    drawn = None
+    random = None
     if architecture.dropout:
-        drawn = tuple(
-            uniforms(jax.random.fold_in(key, layer), units, program.batch_size, data.x.dtype)
+        random = tuple(
+            uniforms(jax.random.fold_in(key, layer), units, program.batch_size, drawn.x.dtype)
             for layer, units in enumerate(architecture.widths)
         )
     noise = partner = None
     if program.noisy:
-        noise = normals(jax.random.fold_in(key, _NOISE), architecture.inputs.features, program.batch_size, data.x.dtype)
+        noise = normals(
+            jax.random.fold_in(key, _NOISE), architecture.inputs.features, program.batch_size, drawn.x.dtype
+        )
     if program.mixed:  # rows that only fill up come last
         following = jnp.arange(1, program.batch_size + 1)
         partner = jnp.where(following < (rows >= 0).sum(), following, 0)
-    x = _taken(data.x, rows)
+    x = _taken(drawn.x, rows)
     if program.augment:
         image = architecture.inputs.image
         assert image is not None
@@ -124,12 +127,12 @@ def mini_batch(program: Program, data: Data, rows: Int[Array, " batch"], key: Ar
         x = augmented(x, image, program.augment, amounts, drawn_for_images)
     return Batch(
         x=x.T,
-        y=data.y.at[rows].get(mode="clip"),
-        group=jnp.where(rows < 0, FILLER, data.group.at[rows].get(mode="clip")),
-        uniforms=drawn,
+        y=drawn.y.at[rows].get(mode="clip"),
+        group=jnp.where(rows < 0, FILLER, drawn.group.at[rows].get(mode="clip")),
+        uniforms=random,
         noise=noise,
         partner=partner,
-        weight=None if data.weight is None else data.weight.at[rows].get(mode="clip"),
+        weight=None if drawn.weight is None else drawn.weight.at[rows].get(mode="clip"),
         key=jax.random.fold_in(key, _OWN) if architecture.own is not None else None,
     )
 

@@ -1,4 +1,7 @@
-"""The rows a lane trains on and is measured on, and the order in which they come."""
+"""The rows a lane trains on and is measured on, and the order in which they come.
+
+Rows that are kept on disk come in blocks, with the steps that need them (`feed`); all others lie on the device.
+"""
 
 import numpy as np
 
@@ -6,7 +9,7 @@ from caviar.arrays import Whole
 from caviar.data.split import Split
 from caviar.network.config import Rows
 from caviar.training.plan import DEV, FILLER, TRAIN
-from caviar.training.step import Data
+from caviar.training.step import Data, Drawn, Measured
 
 _MEASURED_LEAST, _MEASURED_MOST = 2_000, 10_000
 
@@ -14,13 +17,19 @@ MEASURED_AT_ONCE, IMAGES_AT_ONCE = 256, 64
 """Rows of one forward pass where losses are measured."""
 
 
+_WINDOW, _STRETCHES = 1 << 28, 64
+"""Bytes of rows on disk that are shuffled together, and the stretches of the file of which they consist."""
+
+
 class Order:
     """The rows of every step: shuffled anew each epoch, the last mini-batch smaller.
 
-    A function of seed, number of rows and batch size. Epochs may be asked for in any order.
+    A function of its arguments. Epochs may be asked for in any order.
     """
 
-    def __init__(self, seed: int, rows: int, batch_size: int, *, balance: Whole | None = None) -> None:
+    def __init__(
+        self, seed: int, rows: int, batch_size: int, *, balance: Whole | None = None, window: int | None = None
+    ) -> None:
         """An order.
 
         Args:
@@ -29,10 +38,13 @@ class Order:
             batch_size: rows of a step.
             balance: the class of every row: an epoch is as many draws, each of a class and then of one of its rows,
                 all with equal chances. None takes every row once.
+            window: rows that are shuffled together where there are more: stretches of neighbouring rows from all over,
+                so that a disk is read in stretches. None shuffles all.
         """
         self.steps_per_epoch = -(-rows // batch_size)
         self._members = None if balance is None else [np.flatnonzero(balance == label) for label in np.unique(balance)]
         self._seed, self._rows, self._batch = seed, rows, batch_size
+        self._window = window or rows
         self._epoch, self._shuffled = -1, np.empty((0, batch_size), np.int32)
 
     def steps(self, first: int, end: int) -> Whole:
@@ -54,9 +66,23 @@ class Order:
             elif self.steps_per_epoch == 1:  # all rows in one mini-batch: their order changes nothing
                 rows[: self._rows] = np.arange(self._rows)
             else:
-                rows[: self._rows] = stream.permutation(self._rows)
+                rows[: self._rows] = self._shuffle(stream)
             self._epoch, self._shuffled = epoch, rows.reshape(-1, self._batch)
         return self._shuffled
+
+    def _shuffle(self, stream: np.random.Generator) -> Whole:
+        if self._rows <= self._window:
+            return stream.permutation(self._rows)
+        stretch = -(-self._window // _STRETCHES)
+        rows = np.concatenate(
+            [
+                np.arange(part * stretch, min((part + 1) * stretch, self._rows), dtype=np.int32)
+                for part in stream.permutation(-(-self._rows // stretch))
+            ]
+        )
+        for first in range(0, self._rows, self._window):
+            stream.shuffle(rows[first : first + self._window])
+        return rows
 
     def _balanced(self, stream: np.random.Generator) -> Whole:
         assert self._members is not None
@@ -86,6 +112,28 @@ def rows_measured(rows: Rows, split: Split) -> int:
     return min(trained, _MEASURED_MOST, max(_MEASURED_LEAST, 2 * split.n_dev))
 
 
+def on_disk(split: Split) -> bool:
+    """Whether a split's rows are kept on disk."""
+    return isinstance(split.x, np.memmap)
+
+
+def rows_per_window(split: Split) -> int | None:
+    """Rows that are shuffled together, see `Order`; None for all."""
+    return max(1, _WINDOW // (split.x.itemsize * split.width)) if on_disk(split) else None
+
+
+def drawn_rows(split: Split, group: Whole, at: Whole | slice = slice(None)) -> Drawn:
+    """Rows to draw mini-batches from: some, or all.
+
+    Args:
+        split: the data.
+        group: of every train and dev row.
+        at: their numbers.
+    """
+    weight = None if split.weight is None else split.weight[at]
+    return Drawn(split.x[at], split.y[at], group[at], weight)  # pyright: ignore[reportArgumentType]
+
+
 def device_data(rows: Rows, split: Split) -> Data:
     """The rows of a lane, and those on which the losses are measured cut into chunks."""
     group = groups(rows, split)
@@ -102,14 +150,11 @@ def device_data(rows: Rows, split: Split) -> Data:
     short = chunks * chunk - len(measured)
     padded = np.concatenate([measured, np.zeros(short, int)])
     group_measured = np.concatenate([group[measured], np.full(short, FILLER, np.int32)])
-    return Data._make(
+    on_device = Measured._make(
         (
-            split.x,
-            split.y,
-            group,
             split.x[padded].reshape(chunks, chunk, -1).transpose(0, 2, 1).copy(),
             split.y[padded].reshape(chunks, chunk),
             group_measured.reshape(chunks, chunk),
-            split.weight,
         )
     )
+    return Data(None if on_disk(split) else drawn_rows(split, group), on_device)

@@ -24,18 +24,31 @@ _SATURATED = 0.99
 """Share of the way from the middle to a bound of tanh or sigmoid."""
 
 
-class Data(NamedTuple):
-    """The rows, shared by all networks of a device."""
+class Drawn(NamedTuple):
+    """The rows from which mini-batches are drawn: all of them, or those of the next steps."""
 
     x: Float[Array, "rows features"]
     y: Int[Array, " rows"] | Float[Array, " rows"]
     group: Int[Array, " rows"]
-    x_measured: Float[Array, "chunks features chunk"]
-    """Rows on which the losses are measured, examples as columns."""
-    y_measured: Int[Array, "chunks chunk"] | Float[Array, "chunks chunk"]
-    group_measured: Int[Array, "chunks chunk"]
     weight: Float[Array, " rows"] | None = None
     """How much each row counts in training; None: all alike."""
+
+
+class Measured(NamedTuple):
+    """The rows on which losses are measured, in chunks."""
+
+    x: Float[Array, "chunks features chunk"]
+    """Examples as columns."""
+    y: Int[Array, "chunks chunk"] | Float[Array, "chunks chunk"]
+    group: Int[Array, "chunks chunk"]
+
+
+class Data(NamedTuple):
+    """The rows, shared by all networks of a device."""
+
+    drawn: Drawn | None
+    """None where they come in blocks, with the steps that need them."""
+    measured: Measured
 
 
 class Batch(NamedTuple):
@@ -232,7 +245,7 @@ def measure(
     weights: Weights,
     statistics: tuple[Statistics, ...],
     settings: Hyperparameters,
-    data: Data,
+    measured: Measured,
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
     """Mean loss and error on the training rows and on the held-out rows, in test mode, without penalties.
 
@@ -240,15 +253,15 @@ def measure(
         train loss, train error, dev loss, dev error. Error is the share misclassified, or the mean squared error of the
         standardised target. NaN where there are no such rows.
     """
-    none = jnp.zeros((), data.x.dtype)
+    none = jnp.zeros((), measured.x.dtype)
     output = program.architecture.output
 
     def add(number: Int[Array, ""], sums: tuple[Array, ...]) -> tuple[Array, ...]:
-        group = data.group_measured[number]
+        group = measured.group[number]
         outputs, _ = forward(
-            program.architecture, weights, data.x_measured[number], settings.behaviour, statistics=statistics
+            program.architecture, weights, measured.x[number], settings.behaviour, statistics=statistics
         )
-        target = targets(data.y_measured[number], outputs)
+        target = targets(measured.y[number], outputs)
         loss = losses(outputs, target, output=output, loss=program.loss, delta=settings.huber_delta)
         error = errors(outputs, target, output=output)
         dev = (group == settings.held_out).astype(loss.dtype)
@@ -263,7 +276,7 @@ def measure(
         )
         return tuple(total + part for total, part in zip(sums, seen, strict=True))
 
-    n, loss, error, n_dev, dev_loss, dev_error = jax.lax.fori_loop(0, data.x_measured.shape[0], add, (none,) * 6)
+    n, loss, error, n_dev, dev_loss, dev_error = jax.lax.fori_loop(0, measured.x.shape[0], add, (none,) * 6)
     return loss / n, error / n, dev_loss / n_dev, dev_error / n_dev
 
 
@@ -271,7 +284,7 @@ def close_epoch(
     program: Program,
     state: State,
     settings: Hyperparameters,
-    data: Data,
+    measured: Measured,
     *,
     epoch: Int[Array, ""],
     rate: Float[Array, ""],
@@ -283,7 +296,7 @@ def close_epoch(
         program: what is compiled.
         state: the network after the last step of the epoch.
         settings: its hyperparameters.
-        data: the rows.
+        measured: the rows on which it is measured.
         epoch: number of finished epochs, this one included.
         rate: learning rate of the last step.
         gradients: of the last step, where layers are recorded.
@@ -292,10 +305,10 @@ def close_epoch(
     judged = state.weights
     if program.averaged:
         judged = corrected(state.averaged, settings.average_beta, state.moments.steps)
-    train_loss, train_error, dev_loss, dev_error = measure(program, judged, statistics, settings, data)
+    train_loss, train_error, dev_loss, dev_error = measure(program, judged, statistics, settings, measured)
     objective = state.loss_sum / state.loss_count + state.penalty
     seen = state.monitor
-    no_dev = (data.group_measured != settings.held_out).all()
+    no_dev = (measured.group != settings.held_out).all()
     finite = jnp.isfinite(train_loss) & jnp.isfinite(objective) & (jnp.isfinite(dev_loss) | no_dev)
     improved = dev_loss < seen.best_loss
     early = settings.patience > 0
@@ -323,7 +336,7 @@ def close_epoch(
     if program.layers_recorded:
         assert gradients is not None
         step = _lengths(directions(settings.rule, state.moments, gradients.used))
-        units = _units(program, judged, statistics, settings, data)
+        units = _units(program, judged, statistics, settings, measured)
         layers = LayerMeasures(_lengths(gradients.whole), rate * step / _lengths(state.weights), *units)
     return state, Measures(train_loss, train_error, dev_loss, dev_error, objective, layers)
 
@@ -339,13 +352,13 @@ def _units(
     weights: Weights,
     statistics: tuple[Statistics, ...],
     settings: Hyperparameters,
-    data: Data,
+    measured: Measured,
 ) -> tuple[Float[Array, " layers"], Float[Array, " layers"]]:
     """Per hidden layer the share of units that answer every row alike, and of answers at a bound of tanh or sigmoid.
 
     On the first rows that are measured.
     """
-    _, seen = forward(program.architecture, weights, data.x_measured[0], settings.behaviour, statistics=statistics)
+    _, seen = forward(program.architecture, weights, measured.x[0], settings.behaviour, statistics=statistics)
     c = settings.behaviour.activation
     constant, saturated = [], []
     for number, a in enumerate(seen.hidden):
@@ -354,6 +367,6 @@ def _units(
         constant.append((still & on).sum() / on.sum())
         bound = jnp.abs(a - c.r[number]) > _SATURATED * jnp.abs(c.q[number])
         saturated.append((bound & (c.q[number] != 0) & on[:, None]).sum() / (on.sum() * a.shape[1]))
-    none = jnp.zeros((0,), data.x.dtype)
-    share = lambda parts: jnp.stack(parts).astype(data.x.dtype) if parts else none  # noqa: E731
+    none = jnp.zeros((0,), measured.x.dtype)
+    share = lambda parts: jnp.stack(parts).astype(measured.x.dtype) if parts else none  # noqa: E731
     return share(constant), share(saturated)
