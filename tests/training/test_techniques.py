@@ -15,7 +15,7 @@ from scipy.stats import kstest
 import by_hand
 import caviar
 from caviar.errors import BadConfig
-from caviar.network.shapes import Inputs
+from caviar.network.shapes import Image, Inputs
 from caviar.remedies.experiment import at_rates
 from caviar.training import mixup, packing
 from caviar.training.augment import Amounts
@@ -24,6 +24,7 @@ from caviar.training.plan import (
     DEV,
     FILLER,
     TRAIN,
+    architecture_for,
     class_weights,
     held_out,
     hyperparameters,
@@ -339,12 +340,29 @@ def test_what_needs_classes_is_refused_for_numbers():
 @settings(max_examples=20)
 @given(rows=st.integers(1, 10**6))
 def test_the_mini_batch_of_the_course_s_rule(rows):
-    size = rows_per_batch(caviar.Config(batch_size="auto"), rows)
+    config = caviar.Config(batch_size="auto")
+    size = rows_per_batch(config, rows, architecture_for(config, Inputs(4, None), 3))
     if rows <= 2000:
         assert size == rows
     else:
         assert size in (64, 128, 256, 512)
         assert size == 64 or rows / size > 300
+
+
+@pytest.mark.parametrize(
+    ("side", "rows", "wanted"),
+    [(8, 1500, 1500), (8, 30_000, 64), (64, 400_000, 512), (256, 1500, 64), (512, 10**6, 16)],
+)
+def test_the_mini_batch_fits_into_memory(side, rows, wanted):
+    """One convolution of 16 filters on images with a channel: pixels, patches of 9 and filters at every place."""
+    config = caviar.Config(filters=(16,), hidden_units=(), batch_size="auto")
+    architecture = architecture_for(config, Inputs(side * side, Image(side, side, 1)), 2)
+    numbers = side * side * (1 + 9 + 16) + 2
+    assert architecture.activations == numbers
+    assert rows_per_batch(config, rows, architecture) == wanted
+    if wanted < rows:
+        assert wanted >= 64 or 1 << 30 < 10 * numbers * wanted <= 1 << 31
+    assert rows_per_batch(config.changed(batch_size=512), rows, architecture) == min(512, rows)
 
 
 HISTORY = ("gradient_norm", "update_ratio", "constant_units", "saturated_units", "learning_rate")

@@ -132,7 +132,8 @@ class Config:
         decay_every: epochs between two steps of `staircase`, at least 1.
         warmup: epochs in which the rate rises in a straight line from 0, at least 0.
         batch_size: rows of a mini-batch, "full", or "auto": full up to 2,000 training rows, then the power of two
-            nearest to a five-hundredth of them, within 64 and 512. More than there are rows means full.
+            nearest to a five-hundredth of them, within 64 and 512; smaller where the activations of one network
+            would take more than 2 GiB. More than there are rows means full.
         sampling: `shuffled`, every row once per epoch, or `balanced`: as many draws, with equal chances for every
             class and within a class for every row.
         epochs: passes over the training rows; the schedule is laid out for them. None: as many as show the

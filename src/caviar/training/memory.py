@@ -1,10 +1,10 @@
 """Memory: what a lane takes, known before it is trained, and what is done where there is not enough.
 
-    bytes = 4 (7 weights of all networks + 2.5 activations of the networks and rows that are computed at once)
+    bytes = 4 * 7 weights of all networks + activations of the networks and rows that are computed at once
 
 Weights are held as such, as kept and as two moments, and while a step lasts as gradients, directions and new weights;
-of activations XLA keeps some and shares others. Measured by its own account over dense and convolutional networks of 32
-to 1,024 units, mini-batches of 64 to 1,024: the estimate is 1.1 to 2.1 times what is used.
+activations are those of `plan.activation_bytes`. Measured by XLA's own account over dense and convolutional networks of
+32 to 1,024 units, mini-batches of 64 to 1,024: the estimate is 1.1 to 2.1 times what is used.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from pathlib import Path
 from caviar.errors import BadConfig
 from caviar.training.devices import Device
 from caviar.training.lanes import Lane, halves
-from caviar.training.plan import Program, one_after_the_other
+from caviar.training.plan import Program, activation_bytes, one_after_the_other
 from caviar.training.rows import IMAGES_AT_ONCE, MEASURED_AT_ONCE
 
 _FEWEST_IN_A_HALF = 8
@@ -25,7 +25,7 @@ def lane_bytes(program: Program, size: int) -> int:
     architecture = program.architecture
     at_once = 1 if one_after_the_other(architecture) else size
     rows = max(program.batch_size, IMAGES_AT_ONCE if architecture.inputs.image else MEASURED_AT_ONCE)
-    return int(4 * (7 * size * architecture.weights + 2.5 * at_once * rows * architecture.activations))
+    return 4 * 7 * size * architecture.weights + at_once * activation_bytes(architecture, rows)
 
 
 def places_with_room(lanes: Sequence[Lane], places: Sequence[Device], *, first: bool = True) -> Sequence[Device]:
