@@ -12,7 +12,7 @@ from caviar.training import scores as module
 from caviar.training.metrics import calibrated, row_errors, row_losses
 from caviar.training.outputs import outputs
 from caviar.training.score_files import ScoreFiles
-from caviar.training.scores import constant_outputs, constant_score, judge, networks_for, row_plan
+from caviar.training.scores import constant_answer, constant_score, judge, networks_for, row_plan
 from caviar.training.workbench import Workbench
 
 BASE = caviar.Config(hidden_units=8, activation="tanh", batch_size=32, epochs=2, learning_rate=0.01)
@@ -102,10 +102,13 @@ def test_a_network_that_diverged_is_worth_the_constant():
 
 def test_the_constant_knows_train_rows_only():
     split = toy_splits.classes()
-    np.testing.assert_allclose(np.exp(constant_outputs(split)[0]), np.bincount(split.y_train) / 96, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(constant_answer(split)), np.bincount(split.y_train) / 96, rtol=1e-6)
     score = constant_score(split, "error")
     assert score.value == (split.y != np.bincount(split.y_train).argmax()).mean()
     assert (score.networks, score.loss.shape, score.on) == (0, (128,), row_plan(split))
+    shares = np.bincount(split.y_train) / 96
+    assert score.train_loss == pytest.approx(-(shares * np.log(shares)).sum(), rel=1e-6)
+    assert score.train_error == pytest.approx(1 - shares.max())
     numbers = constant_score(toy_splits.numbers(), "r2")
     assert numbers.value == pytest.approx(0, abs=0.05)
     assert numbers.train_error == pytest.approx(toy_splits.numbers().target.std, rel=1e-3)

@@ -349,7 +349,7 @@ def prior_bias(config: Config, split: Split) -> Numbers:
 
 def hyperparameters(config: Config, split: Split) -> Hyperparameters:
     """The traced values of one config, as NumPy numbers."""
-    used = int((~held_out(config, split)).sum())
+    used = split.n_train if config.rows == 1.0 else int((~held_out(config, split)).sum())
     without_folds = DEV if config.rows == 1.0 else NOBODY
     group = config.rows[0] if isinstance(config.rows, tuple) else without_folds
     limits = [math.inf if limit is None else limit for limit in (config.clip_norm, config.clip_value, config.max_norm)]

@@ -135,16 +135,19 @@ def judge(
 def constant_score(split: Split, metric: MetricName) -> Score:
     """The constant model judged on the same rows: the class shares, or the mean, of the training rows."""
     on = row_plan(split)
-    rows = np.logical_or.reduce([held_out(network, split) for network in networks_for(Config(), on)])
-    answer, y = constant_outputs(split), split.y
+    y = split.y[np.logical_or.reduce([held_out(network, split) for network in networks_for(Config(), on)])]
+    answers = np.tile(constant_answer(split), (len(y), 1))
+    # For classes a row's loss and error follow from its class: no need for an answer per training row.
+    own, each = (split.y_train, slice(None)) if split.classes is None else (np.arange(split.outputs), split.y_train)
+    trained = np.tile(constant_answer(split), (len(own), 1))
     return Score(
         config=Config(hidden_units=(), initializer="zeros"),
         status="finished",
-        loss=row_losses(answer[rows], y[rows]),
-        error=row_errors(answer[rows], y[rows]),
-        value=float(score(metric, answer[rows], y[rows], split.target.std)[0]),
-        train_loss=float(row_losses(answer, y)[: split.n_train].mean()),
-        train_error=error_in_unit(row_errors(answer, y)[: split.n_train], split),
+        loss=row_losses(answers, y),
+        error=row_errors(answers, y),
+        value=float(score(metric, answers, y, split.target.std)[0]),
+        train_loss=float(row_losses(trained, own)[each].mean()),
+        train_error=error_in_unit(row_errors(trained, own)[each], split),
         best_epoch=1,
         history={},
         networks=0,
@@ -165,25 +168,25 @@ def score_runs(split: Split, networks: Sequence[Sequence[Run]], metric: MetricNa
         networks: for each config and seed its network, or its networks of different folds.
         metric: of `Score.value`.
     """
-    masks = [[held_out(run.config, split) for run in runs] for runs in networks]
-    needed = np.logical_or.reduce([mask for own in masks for mask in own])
-    place = np.cumsum(needed) - 1
+    whole = {run.config.rows: held_out(run.config, split) for runs in networks for run in runs}
+    needed = np.logical_or.reduce(list(whole.values()))
+    masks, y = {rows: mask[needed] for rows, mask in whole.items()}, split.y[needed]
     flat = [(run.config, run.weights, run.statistics) for runs in networks for run in runs]
     answers = iter(outputs(flat, split.x[needed], split.image_shape))
-    constant = constant_outputs(split)
+    constant = np.tile(constant_answer(split), (len(y), 1))
     scores = []
-    for runs, own in zip(networks, masks, strict=True):
+    for runs in networks:
         raw, sharp = constant.copy(), constant.copy()
-        for run, mask in zip(runs, own, strict=True):
-            answer = next(answers)
+        for run in runs:
+            answer, mask = next(answers), masks[run.config.rows]
             if run.status != "diverged":
-                raw[mask] = answer[place[mask]]
-                sharp[mask] = calibrated(raw[mask], split.y[mask])
-        rows = np.logical_or.reduce(own)
-        loss = row_losses(sharp[rows], split.y[rows])
+                raw[mask] = answer[mask]
+                sharp[mask] = calibrated(raw[mask], y[mask])
+        rows = np.logical_or.reduce([masks[run.config.rows] for run in runs])
+        loss = row_losses(sharp[rows], y[rows])
         # Networks of several folds are ranked together by AUC: by their tempered logits, which are of one scale.
         answer = sharp[rows] if metric == "auc" else raw[rows]
-        scores.append(_score(split, runs, answer=answer, loss=loss, y=split.y[rows], metric=metric))
+        scores.append(_score(split, runs, answer=answer, loss=loss, y=y[rows], metric=metric))
     return scores
 
 
@@ -205,12 +208,12 @@ def _score(
     )
 
 
-def constant_outputs(split: Split) -> Numbers:
-    """Outputs of the constant model for every train and dev row, shape (rows, outputs), float32.
+def constant_answer(split: Split) -> Numbers:
+    """Outputs of the constant model for any row, shape (outputs,), float32.
 
     Logs of the training rows' class shares, or their mean.
     """
     if split.task == "regression":
-        return np.zeros((split.rows, 1), np.float32)
+        return np.zeros(1, np.float32)
     shares = np.bincount(split.y_train, minlength=split.outputs) / split.n_train
-    return np.tile(np.log(np.maximum(shares, 1e-9)).astype(np.float32), (split.rows, 1))
+    return np.log(np.maximum(shares, 1e-9)).astype(np.float32)

@@ -13,7 +13,7 @@ from caviar.remedies.experiment import Candidate
 from caviar.training.metrics import metric_for, metrics_of, row_errors, score
 from caviar.training.outputs import outputs
 from caviar.training.record import Run
-from caviar.training.scores import constant_outputs, networks_for, row_plan, score_runs
+from caviar.training.scores import constant_answer, networks_for, row_plan, score_runs
 from caviar.training.workbench import Workbench
 from caviar.tuning.baselines import Baseline
 
@@ -108,7 +108,7 @@ def prove(
     answers = {"chosen": _answers(judged, x_own, split)}
     for number, (name, _, _) in enumerate(known):
         answers[name] = _answers(others[number * len(seeds) : (number + 1) * len(seeds)], x_base, split)
-    answers["constant"] = [np.repeat(constant_outputs(split)[:1], len(y), axis=0)] * len(seeds)
+    answers["constant"] = [np.tile(constant_answer(split), (len(y), 1))] * len(seeds)
     best = np.stack([row_errors(answer, y) for answer in answers["chosen"]])
     return Proof(
         tested={name: _tested(answer, y, best, split) for name, answer in answers.items()},
@@ -132,7 +132,7 @@ def _for_good(config: Config, best_epoch: int) -> Config:
 
 def _answers(runs: Sequence[Run], x: Numbers, split: Split) -> list[Numbers]:
     """Raw outputs of each; a network that diverged answers as the constant model, as on held-out rows."""
-    constant = np.repeat(constant_outputs(split)[:1], len(x), axis=0)
+    constant = np.tile(constant_answer(split), (len(x), 1))
     answers = outputs([(run.config, run.weights, run.statistics) for run in runs], x, split.image_shape)
     return [constant if run.status == "diverged" else a for run, a in zip(runs, answers, strict=True)]
 
