@@ -10,6 +10,7 @@ import pytest
 import toy_splits
 
 import caviar
+from caviar import files
 from caviar.errors import BadConfig
 from caviar.training import devices
 from caviar.training.outputs import outputs
@@ -130,11 +131,11 @@ def test_a_cache_of_the_user_s_own_stays():
 def test_the_cache_folder_follows_the_system(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert devices.cache_folder() == tmp_path / "caviar"
+    assert files.cache_folder() == tmp_path / "caviar"
     monkeypatch.setenv("XDG_CACHE_HOME", "")
-    assert devices.cache_folder().parts[-2:] == (".cache", "caviar")
+    assert files.cache_folder().parts[-2:] == (".cache", "caviar")
     monkeypatch.setattr("sys.platform", "darwin")
-    assert devices.cache_folder().parts[-3:] == ("Library", "Caches", "caviar")
+    assert files.cache_folder().parts[-3:] == ("Library", "Caches", "caviar")
 
 
 def test_products_are_of_float32_unless_a_function_says_otherwise():

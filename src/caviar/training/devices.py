@@ -12,7 +12,6 @@ with 1, 2, 4 and 8 threads and with 1, 2 and 4 XLA devices.
 import contextlib
 import functools
 import os
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
+
+from caviar.files import cache_folder
 
 T = TypeVar("T")
 Device = Any
@@ -144,17 +145,6 @@ def _cgroup_quota() -> float | None:
         return None if quota_us <= 0 else quota_us / int((base / "cpu.cfs_period_us").read_text())
     except (OSError, ValueError, ZeroDivisionError):
         return None
-
-
-def cache_folder() -> Path:
-    """The folder of the user's cache that belongs to caviar."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "caviar"
 
 
 def _use_compilation_cache() -> None:

@@ -1,0 +1,66 @@
+"""Prepared rows as one matrix on disk, in any order, with the memory of one part of it.
+
+A row's place in the matrix has nothing to do with its place in the table: placing rows one by one would move the disk's
+head, or a page, for each. So every row goes first to the part of the matrix where it belongs, at the part's end; then
+each part is put in order in memory.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from caviar.arrays import Numbers, Whole
+from caviar.data.scratch import Scratch
+from caviar.errors import BadData
+
+_PART = 1 << 27
+"""Bytes of a part."""
+
+
+def rows_on_disk(batches: Iterable[Numbers], places: Whole, width: int) -> np.memmap:
+    """Write rows to their places.
+
+    Args:
+        batches: float32 matrices (some rows, width), whose rows follow each other.
+        places: the place of every row of the batches, each of 0 … rows - 1 once.
+        width: columns.
+
+    Returns:
+        float32 (rows, width), read-only; its file goes with the process.
+
+    Raises:
+        BadData: the disk has no room.
+    """
+    rows = len(places)
+    scratch = Scratch("rows")
+    needed = 4 * rows * width
+    if (free := scratch.free()) < needed:
+        raise BadData(
+            f"The prepared rows need {needed / 1e9:.1f} GB on disk, but {scratch.folder} has {free / 1e9:.1f} GB free. "
+            "Set XDG_CACHE_HOME to a folder with room."
+        )
+    file = scratch.folder / "rows.npy"
+    matrix = np.lib.format.open_memmap(file, "w+", np.float32, (rows, width))
+    part = max(1, _PART // (4 * width))
+    filled = np.zeros(-(-rows // part), np.int64)
+    own = np.empty(rows, places.dtype)  # where a row that lies in its part belongs
+    done = 0
+    for batch in batches:
+        at = places[done : done + len(batch)]
+        done += len(batch)
+        order = np.argsort(at // part, kind="stable")
+        parts, begins, counts = np.unique(at[order] // part, return_index=True, return_counts=True)
+        for number, begin, count in zip(parts, begins, counts, strict=True):
+            chosen = order[begin : begin + count]
+            first = number * part + filled[number]
+            matrix[first : first + count] = batch[chosen]
+            own[first : first + count] = at[chosen]
+            filled[number] += count
+    for first in range(0, rows, part):
+        held = np.array(matrix[first : first + part])
+        matrix[own[first : first + part]] = held
+    matrix.flush()
+    del matrix
+    found = np.load(file, mmap_mode="r")
+    found.scratch = scratch  # pyright: ignore[reportAttributeAccessIssue]  (the folder stays as long as the matrix)
+    return found

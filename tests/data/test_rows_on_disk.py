@@ -1,0 +1,45 @@
+import gc
+
+import numpy as np
+import pytest
+
+from caviar.data import rows_on_disk as module
+from caviar.data.rows_on_disk import rows_on_disk
+from caviar.data.scratch import Scratch
+from caviar.errors import BadData
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("rows", [1, 10, 1000, 4097])
+@pytest.mark.parametrize("part", [1, 64, 1 << 12, 1 << 20])
+@pytest.mark.parametrize("batch", [7, 5000])
+def test_every_row_comes_to_its_place(rows, part, batch, monkeypatch):
+    monkeypatch.setattr(module, "_PART", part * 3 * 4 // 4)
+    rng = np.random.default_rng(rows)
+    table, places = rng.normal(size=(rows, 3)).astype(np.float32), rng.permutation(rows)
+    written = rows_on_disk((table[i : i + batch] for i in range(0, rows, batch)), places, 3)
+    wanted = np.empty_like(table)
+    wanted[places] = table
+    assert isinstance(written, np.memmap)
+    np.testing.assert_array_equal(written, wanted)
+    with pytest.raises(ValueError, match="read-only"):
+        written[0] = 0
+
+
+def test_the_file_goes_with_the_matrix(tmp_path):
+    written = rows_on_disk([np.ones((4, 2), np.float32)], np.arange(4), 2)
+    (folder,) = (path for path in (tmp_path / "caviar" / "scratch").iterdir() if path.is_dir())
+    assert (folder / "rows.npy").stat().st_size > 4 * 2 * 4
+    del written
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_no_room(monkeypatch):
+    monkeypatch.setattr(Scratch, "free", lambda _: 10)
+    with pytest.raises(BadData, match=r"need 0.0 GB on disk, but .* Set XDG_CACHE_HOME"):
+        rows_on_disk([], np.arange(4), 2)

@@ -1,0 +1,85 @@
+import datetime
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal, assert_series_equal
+
+from caviar.data import stored as module
+from caviar.data.stored import store
+from caviar.errors import BadData
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def frame(rows=1000):
+    rng = np.random.default_rng(0)
+    numbers = pl.Series("numbers", rng.normal(size=rows))
+    numbers = pl.select(pl.when(pl.Series(rng.random(rows) > 0.1)).then(numbers).alias("numbers")).to_series()
+    return pl.DataFrame(
+        [
+            numbers,
+            pl.Series("whole", rng.integers(-5, 5, rows)),
+            pl.Series("text", [None if i % 7 == 0 else f"łäng {i % 13}" * (i % 5) for i in range(rows)]),
+            pl.Series("flag", rng.random(rows) > 0.5),
+            pl.Series("day", [datetime.date(2020, 1, 1) + datetime.timedelta(days=i % 400) for i in range(rows)]),
+        ]
+    )
+
+
+@pytest.fixture
+def both():
+    whole = frame()
+    return whole, store(iter(whole.get_columns()), whole.columns)
+
+
+def test_it_reads_like_a_frame(both):
+    whole, stored = both
+    assert (stored.columns, stored.height, stored.width, len(stored)) == (whole.columns, 1000, 5, 1000)
+    assert stored.schema == dict(whole.schema)
+    for own, other in zip(stored.get_columns(), whole.get_columns(), strict=True):
+        assert_series_equal(own, other)
+    assert_series_equal(stored["text"], whole["text"])
+    assert_frame_equal(stored.drop("text", "flag")[:], whole.drop("text", "flag"))
+    assert_frame_equal(stored.select(["day", "whole"])[:], whole.select("day", "whole"))
+
+
+@pytest.mark.parametrize("at", [slice(0, 10), slice(990, 2000), slice(5, 5), slice(0, 1000, 7), np.array([3, 999, 3])])
+def test_rows(both, at):
+    whole, stored = both
+    assert_frame_equal(stored[at], whole[at])
+
+
+def test_batches_follow_each_other(both, monkeypatch):
+    whole, stored = both
+    parts = list(stored.batches(300))
+    assert [part.height for part in parts] == [300, 300, 300, 100]
+    assert_frame_equal(pl.concat(parts), whole)
+    monkeypatch.setattr(module, "BATCH", 64)  # record batches of the files
+    again = store(iter(whole.get_columns()), whole.columns)
+    assert_frame_equal(pl.concat(list(again.batches(100))), whole)
+
+
+def test_columns_are_written_one_after_the_other(tmp_path):
+    """The next one is made when the last is on disk."""
+    written = []
+
+    def columns():
+        for column in frame(10).get_columns():
+            written.append(len(list(tmp_path.rglob("*.arrow"))))
+            yield column
+
+    store(columns(), frame(10).columns)
+    assert written == [0, 1, 2, 3, 4]
+
+
+def test_a_full_disk(monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_ipc", full)
+    with pytest.raises(BadData, match=r"needs room on disk for 5 columns of 10 rows, but writing 'numbers'"):
+        store(iter(frame(10).get_columns()), frame(10).columns)
