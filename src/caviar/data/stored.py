@@ -4,8 +4,7 @@ One Arrow file per column, so that statistics take the memory of a column and ro
 asked for comes as polars columns; it never changes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -25,43 +24,48 @@ class Stored:
     frame, but every column is read when it is asked for and held by nobody.
     """
 
-    def __init__(self, scratch: Scratch, files: dict[str, Path], schema: dict[str, pl.DataType], height: int) -> None:
-        """Columns that are on disk; see `store`."""
-        self._scratch, self._files = scratch, files
-        self.schema, self.height = schema, height
+    def __init__(
+        self, lazy: Mapping[str, pl.LazyFrame], schema: Mapping[str, pl.DataType], height: int, keep: object = None
+    ) -> None:
+        """Columns that are on disk.
+
+        Args:
+            lazy: by name, a frame of the one column.
+            schema: its type.
+            height: rows.
+            keep: what must live as long as the files.
+        """
+        self._lazy, self._keep = dict(lazy), keep
+        self.schema, self.height = dict(schema), height
 
     @property
     def columns(self) -> list[str]:
         """Names, in order."""
-        return list(self._files)
+        return list(self._lazy)
 
     @property
     def width(self) -> int:
         """Number of columns."""
-        return len(self._files)
+        return len(self._lazy)
 
     def get_columns(self) -> Iterator[pl.Series]:
         """The columns, one after the other: never two in memory."""
-        return (self._column(name) for name in self._files)
+        return (self._column(name) for name in self._lazy)
 
     def select(self, names: Iterable[str]) -> "Stored":
         """Some columns, in this order."""
         kept = list(names)
-        return Stored(
-            self._scratch,
-            {name: self._files[name] for name in kept},
-            {name: self.schema[name] for name in kept},
-            self.height,
-        )
+        lazy, schema = {name: self._lazy[name] for name in kept}, {name: self.schema[name] for name in kept}
+        return Stored(lazy, schema, self.height, self._keep)
 
     def drop(self, *names: str) -> "Stored":
         """All columns but some."""
-        return self.select(name for name in self._files if name not in names)
+        return self.select(name for name in self._lazy if name not in names)
 
     def batches(self, rows: int = BATCH) -> Iterator[pl.DataFrame]:
         """All rows in order, so many at a time."""
         for first in range(0, self.height, rows):
-            yield pl.DataFrame([self._slice(name, first, rows) for name in self._files])
+            yield pl.DataFrame([self._slice(name, first, rows) for name in self._lazy])
 
     def __len__(self) -> int:
         return self.height
@@ -73,15 +77,15 @@ class Stored:
         if isinstance(which, slice):
             first, end, step = which.indices(self.height)
             if step == 1:
-                return pl.DataFrame([self._slice(name, first, max(0, end - first)) for name in self._files])
+                return pl.DataFrame([self._slice(name, first, max(0, end - first)) for name in self._lazy])
             which = np.arange(first, end, step)
-        return pl.DataFrame([self._column(name)[which] for name in self._files])
+        return pl.DataFrame([self._column(name)[which] for name in self._lazy])
 
     def _column(self, name: str) -> pl.Series:
-        return pl.read_ipc(self._files[name]).to_series().alias(name)
+        return self._lazy[name].collect().to_series()
 
     def _slice(self, name: str, first: int, rows: int) -> pl.Series:
-        return pl.scan_ipc(self._files[name]).slice(first, rows).collect().to_series().alias(name)
+        return self._lazy[name].slice(first, rows).collect().to_series()
 
 
 def store(columns: Iterable[pl.Series], names: Sequence[str], purpose: str = "table") -> Stored:
@@ -96,7 +100,7 @@ def store(columns: Iterable[pl.Series], names: Sequence[str], purpose: str = "ta
         BadData: the disk is full or cannot be written.
     """
     scratch = Scratch(purpose)
-    files: dict[str, Path] = {}
+    lazy: dict[str, pl.LazyFrame] = {}
     schema: dict[str, pl.DataType] = {}
     height = 0
     for number, column in enumerate(columns):
@@ -110,5 +114,6 @@ def store(columns: Iterable[pl.Series], names: Sequence[str], purpose: str = "ta
                 f"'{names[number]}' to {scratch.folder} failed with {room:.1f} GB free ({error}). Set XDG_CACHE_HOME "
                 "to a folder with room."
             ) from None
-        files[column.name], schema[column.name], height = file, column.dtype, len(column)
-    return Stored(scratch, files, schema, height)
+        lazy[column.name] = pl.scan_ipc(file).rename({"cells": column.name})
+        schema[column.name], height = column.dtype, len(column)
+    return Stored(lazy, schema, height, scratch)
