@@ -1,5 +1,6 @@
 """The bytes of a text file become UTF-8, whatever wrote them."""
 
+import codecs
 import re
 from pathlib import Path
 
@@ -24,6 +25,7 @@ _OTHER_FORMATS = (
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
 )
+_PIECE = 1 << 24
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
 
 
@@ -58,11 +60,25 @@ def decode(data: bytes, path: Path) -> tuple[bytes, str]:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        return _latin(data)
+        return from_latin(data)
     return data, "UTF-8"
 
 
-def _latin(data: bytes) -> tuple[bytes, str]:
+def is_utf8(path: Path) -> bool:
+    """Whether the whole of a file is valid UTF-8; it is read piece by piece."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while piece := file.read(_PIECE):
+                decoder.decode(piece)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def from_latin(data: bytes) -> tuple[bytes, str]:
+    """UTF-8 of Windows-1252 or Latin-1, and what it was."""
     try:
         text, encoding = data.decode("cp1252"), "Windows-1252 (Latin-1)"
     except UnicodeDecodeError:

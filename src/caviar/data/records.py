@@ -36,17 +36,18 @@ class _Lines(NamedTuple):
         return np.bincount(np.searchsorted(self.ends, at), minlength=len(self.ends)) + 1
 
     def number(self, record: int) -> int:
-        """Line of the file in which a record begins, from 1."""
-        return int(np.count_nonzero(self.raw[: self.starts[record]] == _NEWLINE)) + 1
+        """Line of these bytes in which a record begins, from 0."""
+        return int(np.count_nonzero(self.raw[: self.starts[record]] == _NEWLINE))
 
 
-def records(data: bytes, path: Path, delimiter: str | None = None) -> tuple[pl.DataFrame, str | None]:
-    """Parse a text file.
+def records(data: bytes, path: Path, delimiter: str | None = None, line: int = 1) -> tuple[pl.DataFrame, str | None]:
+    """Parse a text file, or some lines of it.
 
     Args:
         data: UTF-8, without line breaks at the end, not empty.
         path: where it came from, for messages.
         delimiter: None: found.
+        line: number of the first line in the file, for messages.
 
     Returns:
         String cells, the line of column names first; the delimiter, None when there is one column. Blank
@@ -58,8 +59,18 @@ def records(data: bytes, path: Path, delimiter: str | None = None) -> tuple[pl.D
     clean = _quotes_are_whole_cells(data)
     lines = _lines(data, quoting=clean)
     delimiter = delimiter or _delimiter(lines)
-    rows = _parsed(data, lines, delimiter, path) if clean else None
-    return (_parsed_slowly(data, delimiter, path) if rows is None else rows), delimiter
+    rows = _parsed(data, lines, delimiter, path, line) if clean else None
+    return (_parsed_slowly(data, delimiter, path, line) if rows is None else rows), delimiter
+
+
+def end_of_records(data: bytes) -> int:
+    """Bytes up to the last line break that ends a record; 0 where there is none.
+
+    Args:
+        data: lines of a file, from the beginning of a record on; the last one may be cut.
+    """
+    lines = _lines(data, quoting=True)
+    return int(lines.ends[-2]) + 1 if len(lines.ends) > 1 else data.rfind(b"\n") + 1
 
 
 def _quotes_are_whole_cells(data: bytes) -> bool:
@@ -100,10 +111,10 @@ def _delimiter(lines: _Lines) -> str | None:
     return found
 
 
-def _parsed(data: bytes, lines: _Lines, delimiter: str | None, path: Path) -> pl.DataFrame | None:
+def _parsed(data: bytes, lines: _Lines, delimiter: str | None, path: Path, first_line: int) -> pl.DataFrame | None:
     """Header and rows as polars reads them; None when polars sees other rows than we counted."""
     if delimiter is not None:
-        blank, width = _check_cells(lines, delimiter, path)
+        blank, width = _check_cells(lines, delimiter, path, first_line)
         if blank.any():
             keep = np.ones(len(lines.raw), bool)
             for record in np.flatnonzero(blank):
@@ -125,7 +136,7 @@ def _parsed(data: bytes, lines: _Lines, delimiter: str | None, path: Path) -> pl
     return rows if rows.shape == (height, width) else None
 
 
-def _check_cells(lines: _Lines, delimiter: str, path: Path) -> tuple[np.ndarray, int]:
+def _check_cells(lines: _Lines, delimiter: str, path: Path, first_line: int) -> tuple[np.ndarray, int]:
     """Blank records, and the number of cells all others have."""
     cells = lines.cells(ord(delimiter))
     blank = np.zeros(len(cells), bool)
@@ -135,11 +146,11 @@ def _check_cells(lines: _Lines, delimiter: str, path: Path) -> tuple[np.ndarray,
     wrong = np.flatnonzero((cells != width) & ~blank)
     if len(wrong):
         first = int(wrong[0])
-        raise _ragged(path, delimiter, width, (lines.number(first), int(cells[first])), len(wrong))
+        raise ragged(path, delimiter, width, (first_line + lines.number(first), int(cells[first])), len(wrong))
     return blank, width
 
 
-def _ragged(path: Path, delimiter: str, width: int, first: tuple[int, int], wrong: int) -> BadData:
+def ragged(path: Path, delimiter: str, width: int, first: tuple[int, int], wrong: int) -> BadData:
     """The error for lines with another number of cells; `first` is line number and cells of the first one."""
     line, cells = first
     others = f" and {count(wrong - 1, 'other line')} do not match either" if wrong > 1 else ""
@@ -154,7 +165,7 @@ def _ragged(path: Path, delimiter: str, width: int, first: tuple[int, int], wron
     )
 
 
-def _parsed_slowly(data: bytes, delimiter: str | None, path: Path) -> pl.DataFrame:
+def _parsed_slowly(data: bytes, delimiter: str | None, path: Path, first_line: int) -> pl.DataFrame:
     """Header and rows by Python's own reader, which takes a quote inside a cell as a letter."""
     reader = csv.reader(
         io.StringIO(data.decode(), newline=""),
@@ -164,20 +175,20 @@ def _parsed_slowly(data: bytes, delimiter: str | None, path: Path) -> pl.DataFra
     )
     rows: list[list[str]] = []
     wrong: list[tuple[int, int]] = []
-    line = 1
+    line = first_line
     try:
         for row in reader:
             if len(row) > 1 or any(cell.strip() for cell in row) or delimiter is None:
                 rows.append(row or [""])
                 if len(row) != len(rows[0]):
                     wrong.append((line, len(row)))
-            line = reader.line_num + 1
+            line = first_line + reader.line_num
     except csv.Error as error:
         raise BadData(
             f"Quotes must be around whole cells, but in '{path.name}' line {line:,} they are not: {error}. "
             "Close the quote, or double the quotes inside a quoted cell."
         ) from None
     if wrong:
-        raise _ragged(path, delimiter or _ALONE, len(rows[0]), wrong[0], len(wrong))
+        raise ragged(path, delimiter or _ALONE, len(rows[0]), wrong[0], len(wrong))
     columns = zip(*rows, strict=True)
     return pl.DataFrame({f"column_{i}": pl.Series(cells, dtype=pl.String) for i, cells in enumerate(columns)})

@@ -4,7 +4,8 @@ One Arrow file per column, so that statistics take the memory of a column and ro
 asked for comes as polars columns; it never changes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -88,32 +89,43 @@ class Stored:
         return self._lazy[name].slice(first, rows).collect().to_series()
 
 
-def store(columns: Iterable[pl.Series], names: Sequence[str], purpose: str = "table") -> Stored:
+def store(columns: Iterable[pl.Series]) -> Stored:
     """Write columns to disk, one after the other.
 
     Args:
         columns: made when they are asked for, all of one length.
-        names: what they are called, for the message when there is no room; as many as columns.
-        purpose: a word for the folder's name.
 
     Raises:
         BadData: the disk is full or cannot be written.
     """
-    scratch = Scratch(purpose)
+    scratch = Scratch("table")
     lazy: dict[str, pl.LazyFrame] = {}
     schema: dict[str, pl.DataType] = {}
     height = 0
     for number, column in enumerate(columns):
         file = scratch.folder / f"{number}.arrow"
-        try:
-            column.to_frame("cells").write_ipc(file, compression="uncompressed", record_batch_size=BATCH)
-        except OSError as error:
-            room = scratch.free() / 1e9
-            raise BadData(
-                f"The table needs room on disk for {len(names):,} columns of {len(column):,} rows, but writing "
-                f"'{names[number]}' to {scratch.folder} failed with {room:.1f} GB free ({error}). Set XDG_CACHE_HOME "
-                "to a folder with room."
-            ) from None
+        write(column.to_frame("cells"), file, scratch, f"Column '{column.name}'")
         lazy[column.name] = pl.scan_ipc(file).rename({"cells": column.name})
         schema[column.name], height = column.dtype, len(column)
     return Stored(lazy, schema, height, scratch)
+
+
+def write(frame: pl.DataFrame, file: Path, scratch: Scratch, what: str) -> None:
+    """Write a frame as an Arrow file that can be read in slices.
+
+    Args:
+        frame: columns.
+        file: in the scratch folder.
+        scratch: the folder.
+        what: is written, for the message when there is no room.
+
+    Raises:
+        BadData: the disk is full or cannot be written.
+    """
+    try:
+        frame.write_ipc(file, compression="uncompressed", record_batch_size=BATCH)
+    except OSError as error:
+        raise BadData(
+            f"{what} must be kept on disk, because the table does not fit into memory, but writing to {scratch.folder} "
+            f"failed with {scratch.free() / 1e9:.1f} GB free ({error}). Set XDG_CACHE_HOME to a folder with room."
+        ) from None
