@@ -6,7 +6,7 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from caviar.data import stored as module
-from caviar.data.stored import store
+from caviar.data.stored import StoredRows, store
 from caviar.errors import BadData
 
 
@@ -83,3 +83,27 @@ def test_a_full_disk(monkeypatch):
     monkeypatch.setattr(pl.DataFrame, "write_ipc", full)
     with pytest.raises(BadData, match=r"Column 'numbers' must be kept on disk, .* Set XDG_CACHE_HOME"):
         store(frame(10).get_columns())
+
+
+def test_some_rows_in_some_order(both):
+    whole, stored = both
+    at = np.random.default_rng(1).permutation(1000)[:300]
+    rows, wanted = StoredRows(stored, at), whole[at]
+    assert (rows.columns, rows.height, rows.width, len(rows)) == (whole.columns, 300, 5, 300)
+    assert rows.schema == dict(whole.schema)
+    for own, other in zip(rows.get_columns(), wanted.get_columns(), strict=True):
+        assert_series_equal(own, other)
+    assert_series_equal(rows["text"], wanted["text"])
+    assert_frame_equal(rows[5:9], wanted[5:9])
+    assert_frame_equal(rows[np.array([7, 1])], wanted[np.array([7, 1])])
+    assert_frame_equal(rows.select(["day"])[:], wanted.select("day"))
+
+
+def test_rows_in_the_order_of_the_file_know_their_places(both):
+    whole, stored = both
+    at = np.random.default_rng(1).permutation(1000)[:300]
+    parts = list(StoredRows(stored, at).batches(130))
+    places = np.concatenate([place for _, place in parts])
+    assert sorted(places) == list(range(300))
+    assert (np.diff(at[places]) > 0).all()
+    assert_frame_equal(pl.concat([frame for frame, _ in parts]), whole[at[places]])

@@ -89,6 +89,62 @@ class Stored:
         return self._lazy[name].slice(first, rows).collect().to_series()
 
 
+class StoredRows:
+    """Some rows of stored columns, in some order; reads like a frame, as `Stored` does."""
+
+    def __init__(self, stored: Stored, at: Whole) -> None:
+        """Rows by their numbers."""
+        self._stored, self._at = stored, at
+
+    @property
+    def columns(self) -> list[str]:
+        """Names, in order."""
+        return self._stored.columns
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return len(self._at)
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self._stored.width
+
+    @property
+    def schema(self) -> dict[str, pl.DataType]:
+        """Types by name."""
+        return self._stored.schema
+
+    def get_columns(self) -> Iterator[pl.Series]:
+        """The columns, one after the other."""
+        return (column[self._at] for column in self._stored.get_columns())
+
+    def select(self, names: Iterable[str]) -> "StoredRows":
+        """Some columns, in this order."""
+        return StoredRows(self._stored.select(names), self._at)
+
+    def batches(self, rows: int = BATCH) -> Iterator[tuple[pl.DataFrame, Whole]]:
+        """The rows in the order of the file, so many of it at a time, and the place of each among these rows."""
+        place = np.full(self._stored.height, -1, np.int64)
+        place[self._at] = np.arange(len(self._at))
+        first = 0
+        for batch in self._stored.batches(rows):
+            own = place[first : first + batch.height]
+            first += batch.height
+            used = own >= 0
+            yield batch.filter(used), own[used]
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def __getitem__(self, which: str | Whole | slice) -> "pl.Series | pl.DataFrame":
+        """A column by its name, or rows by their numbers: as many as fit into memory."""
+        if isinstance(which, str):
+            return self._stored._column(which)[self._at]
+        return self._stored[self._at[which]]
+
+
 def store(columns: Iterable[pl.Series]) -> Stored:
     """Write columns to disk, one after the other.
 
