@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_up import features
 
+from caviar.data import scaling
 from caviar.data.images import images_of
 from caviar.data.prepare import Dropped, Preparation, fit_preparation
 from caviar.errors import BadData, BadRun
@@ -20,7 +21,7 @@ FRAME = pl.DataFrame(
         "same": [1, 1, 1, 1],
     }
 )
-SCALES = st.sampled_from(["standard", "robust", None])
+SCALES = st.sampled_from([*scaling.SCALES, None])
 
 
 def fitted(frame, scale):
@@ -33,8 +34,17 @@ def fitted(frame, scale):
 
 def test_every_kind_of_column():
     preparation = fit_preparation(FRAME)
-    assert preparation.names == ("age", "age is missing", "job = cook", "job = smith", "ok", "day")
-    assert preparation.width == 6
+    assert preparation.names == (
+        "age",
+        "age is missing",
+        "job = cook",
+        "job = smith",
+        "ok",
+        "day (days)",
+        "day (weekday sine)",
+        "day (weekday cosine)",
+    )
+    assert preparation.width == 8
     came = preparation.features(FRAME)
     assert came.dtype == np.float32
     age = np.array([20.0, 40.0, 40.0, 60.0])  # the median for the missing one
@@ -47,11 +57,11 @@ def test_every_kind_of_column():
 def test_it_says_what_it_does():
     said = "\n".join(fit_preparation(FRAME).words())
     for words in (
-        "2 columns of numbers: (x - mean) / standard deviation, both of the train rows.",
+        "1 column of numbers: (x - mean) / standard deviation, both of the train rows.",
         "1 true/false column as 0 and 1: 'ok'.",
-        "Dates count as days since 1970-01-01: 'day'.",
+        "Dates 'day': days as numbers; weekday as sine and cosine.",
         "1 of these has missing cells, which take the median of the train rows",
-        "1 text column becomes 2 columns of 0 and 1, one per value.",
+        "1 column of categories becomes 2 columns of 0 and 1, one per value.",
         "Dropped 'same': all cells are alike.",
     ):
         assert words in said
@@ -142,7 +152,7 @@ def test_missing_images_are_asked_for_by_their_shape():
 
 @pytest.mark.parametrize("scale", ["standart", 1, ""])
 def test_unknown_scales(scale):
-    with pytest.raises(BadData, match="scale must be 'standard', 'robust' or None"):
+    with pytest.raises(BadData, match="scale must be 'standard', 'robust', 'quantile', 'log' or None"):
         fit_preparation(FRAME, scale)
 
 
@@ -156,7 +166,7 @@ def test_columns_of_no_use_at_all():
     "state",
     [
         {},
-        {"format": 2, "columns": []},
+        {"format": 3, "columns": []},
         {"format": 1, "columns": [{"as": "x"}]},
         {"format": 1, "columns": [{}]},
     ],

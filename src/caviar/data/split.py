@@ -1,7 +1,7 @@
 """A table becomes train, dev and test rows, prepared for a network; the test rows stay sealed."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
@@ -11,11 +11,12 @@ import numpy as np
 import polars as pl
 
 from caviar.arrays import Numbers, Whole
+from caviar.data.column_types import ColumnType
 from caviar.data.explain import explain_classes, explain_sizes
 from caviar.data.fingerprint import fingerprint
 from caviar.data.images import Shape, size_in_words
-from caviar.data.numeric import Scale
 from caviar.data.prepare import Preparation, fit_preparation
+from caviar.data.scaling import Scale
 from caviar.data.sizes import Share, Sizes, set_sizes, with_room_for_classes
 from caviar.data.strata import choose_rows, fold_numbers
 from caviar.data.table import Table
@@ -76,6 +77,8 @@ class Split:
     """Whether the dev rows are a table of their own, which may be of another kind than the train rows."""
     scale: Scale
     """How columns of numbers are normalised."""
+    types: Mapping[str, ColumnType]
+    """What every feature column is taken for (`Table.types`)."""
     seed: int
     explanation: tuple[str, ...]
     """Sentences: the task, the sizes and the preparation, with reasons."""
@@ -180,7 +183,7 @@ class Split:
 
     def rescaled(self, scale: Scale) -> "Split":
         """The same rows, prepared with another scale; the sealed test set is the same one."""
-        preparation = fit_preparation(self._train, scale)
+        preparation = fit_preparation(self._train, scale, self.types)
         return replace(
             self,
             preparation=preparation,
@@ -274,7 +277,7 @@ def split(
         coding = fit_quantity(table.target[at_train])
     features = without_weights(table.features, weight)
     train = features[at_train]
-    preparation = fit_preparation(train, scale)
+    preparation = fit_preparation(train, scale, table.types)
     dev_part, test_part = (
         _given(part, name, table, coding, preparation)
         if isinstance(part, Table)
@@ -304,6 +307,7 @@ def split(
         n_train=own.train,
         dev_given=isinstance(dev, Table),
         scale=scale,
+        types=table.types,
         seed=int(seed),
         explanation=(*about, *preparation.words()),
         _about=tuple(about),
