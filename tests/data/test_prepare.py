@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_up import features
 
+import caviar
 from caviar.data import scaling
 from caviar.data.images import images_of
 from caviar.data.prepare import Dropped, Preparation, fit_preparation
@@ -174,3 +175,95 @@ def test_columns_of_no_use_at_all():
 def test_damaged_state_is_refused(state):
     with pytest.raises(BadRun, match="A preparation must"):
         Preparation.from_json(state)
+
+
+OF_FORMAT_1 = {
+    "format": 1,
+    "columns": [
+        {"as": "numeric", "column": "age", "kind": "number", "fill": 40.0, "marked": True, "scale": "standard"}
+        | {"center": 40.0, "spread": 10.0},
+        {"as": "numeric", "column": "day", "kind": "days", "fill": 1.0, "marked": False, "scale": None}
+        | {"center": 0.0, "spread": 1.0},
+        {"as": "category", "column": "job", "levels": ["cook", "smith"], "other": False, "marked": False},
+        {"as": "dropped", "column": "same", "reason": "all cells are alike"},
+    ],
+}
+
+
+def test_a_file_of_format_1_still_opens():
+    old = Preparation.from_json(json.loads(json.dumps(OF_FORMAT_1)))
+    np.testing.assert_array_equal(
+        old.features(FRAME),
+        [[-2, 0, 0, 1, 0], [0, 1, 1, 0, 1], [0, 0, 2, 1, 0], [2, 0, 3, 0, 1]],
+    )
+    assert Preparation.from_json(old.to_json()) == old
+    assert "Dates count as days since 1970-01-01" in "\n".join(old.words())
+
+
+ALL = pl.DataFrame(
+    {
+        "price": [1.0, 10.0, 100.0, 1000.0] * 10,
+        "zip": [7, 8, 7, 8] * 10,
+        "grade": ["b", "a", "c", None] * 10,
+        "note": ["big and red", "small", "red", "red house"] * 10,
+        "id": [f"k{i}" for i in range(40)],
+        "when": [f"2024-0{1 + i % 9}-01" for i in range(40)],
+    }
+)
+TYPES = {"price": "log", "zip": "category", "grade": ["c", "b", "a"], "note": "text", "id": "drop", "when": "date"}
+
+
+def test_every_type_as_asked():
+    table = caviar.read(ALL, target=False, types=TYPES)
+    preparation = fit_preparation(table.features, "robust", table.types)
+    used = {type(column).__name__ for column in preparation.columns}
+    assert used == {"Numeric", "Category", "Ordered", "FreeText", "Dropped", "Dates"}
+    came = preparation.features(ALL)
+    np.testing.assert_allclose(came[:4, 0], np.array([-3, -1, 1, 3]) / np.sqrt(5), rtol=1e-5)
+    assert preparation.names[1:6] == ("zip = 7", "zip = 8", "grade >= b", "grade >= a", "grade is missing")
+    np.testing.assert_array_equal(came[:4, 3:6], [[1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 1]])
+    assert Preparation.from_json(json.loads(json.dumps(preparation.to_json()))) == preparation
+    said = "\n".join(preparation.words())
+    for words in (
+        "1 column of numbers: log(x)",
+        "1 ordered column becomes 2 columns of 0 and 1, one per step.",
+        "Order c < b < a: 'grade'.",
+        "Free text 'note': its words and pairs of words, hashed into 256 columns.",
+        "Dates 'when': days as numbers; month, weekday as sine and cosine.",
+        "Dropped 'id': as asked.",
+    ):
+        assert words in said
+
+
+def test_what_new_rows_may_hold():
+    table = caviar.read(ALL, target=False, types=TYPES)
+    preparation = fit_preparation(table.features, "standard", table.types)
+    row = {"price": -5, "zip": 99, "grade": "z", "note": "never seen", "when": None}
+    came = preparation.features(pl.DataFrame([row]))
+    names = preparation.names
+    assert np.isfinite(came).all()
+    assert came[0, 0] == preparation.features(ALL)[:, 0].min()  # below all prices counts as the lowest
+    assert came[0, [names.index("zip = 7"), names.index("zip = 8")]].tolist() == [0, 0]
+    assert came[0, names.index("grade is missing")] == 1
+    for column, cells, words in (
+        ("price", "dear", "Column 'price' must hold numbers, as in the train rows, but it holds 'dear'"),
+        ("when", "soon", "Column 'when' must hold dates such as 2024-01-31, as in the train rows, but it holds 'soon'"),
+        ("when", 3, "Column 'when' must hold dates"),
+    ):
+        with pytest.raises(BadData, match=words):
+            preparation.features(pl.DataFrame([row | {column: cells}]))
+
+
+def test_types_that_were_not_given_are_told_by_the_rows():
+    table = caviar.read(ALL, target=False)
+    assert fit_preparation(table.features, None, {"zip": table.types["zip"]}) == fit_preparation(table.features, None)
+
+
+def test_rows_of_one_table_share_its_types():
+    """A set alone would be read otherwise: the numbers of its rows no longer count."""
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"n": range(60), "x": rng.normal(size=60)})
+    done = caviar.split(caviar.Table("t", frame, pl.Series("y", rng.normal(size=60))))
+    assert done.preparation.names == ("x",)
+    assert done.rescaled("quantile").preparation.names == ("x",)
+    assert "Dropped 'n': an identifier: it counts the rows." in done.explanation

@@ -7,6 +7,7 @@ Python or in a TOML file.
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -90,6 +91,13 @@ def asked_types(types: Mapping[str, Asked] | None, columns: Sequence[str], targe
     return found
 
 
+def as_json(types: Mapping[str, Asked] | None) -> dict[str, str | list[str]] | None:
+    """What `asked_types` has accepted, as words and lists of them."""
+    if types is None:
+        return None
+    return {name: asked if isinstance(asked, str) else [str(level) for level in asked] for name, asked in types.items()}
+
+
 def types_from_toml(path: str | Path) -> dict[str, Any]:
     """The types of a TOML file: lines such as `zip = "category"`, at the top or under [types].
 
@@ -114,7 +122,7 @@ def types_from_toml(path: str | Path) -> dict[str, Any]:
 def _one(name: str, asked: Any) -> ColumnType:
     if isinstance(asked, str):
         return _of_word(name, asked)
-    if not isinstance(asked, Sequence) or not all(isinstance(level, str | int | float) for level in asked):
+    if not isinstance(asked, Sequence) or not all(isinstance(level, str | Real) for level in asked):
         raise BadData(
             f"The type of '{name}' must be a word or a list of levels, got {asked!r}. Words: {', '.join(ASKED)}."
         )
