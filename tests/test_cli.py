@@ -52,7 +52,7 @@ def test_help(capsys, words):
     out, err = capsys.readouterr()
     assert err == ""
     if words[:1] == ["improve"]:
-        options = "target config dev test task metric optimal-error seconds trials out seed refit resume json"
+        options = "target config dev test task metric optimal-error seconds trials out seed refit types resume json"
         assert {f"--{option}" for option in options.split()} <= set(re.findall(r"--[a-z-]+", out))
     else:
         assert "predict" in out

@@ -33,6 +33,10 @@ Dev = Annotated[str | None, Parameter(help="Rows to choose by: a file, a share o
 TaskWord = Annotated[Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")]
 Out = Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")]
 Resume = Annotated[Path | None, Parameter(help="Run folder of an interrupted run, instead of DATA and options.")]
+Types = Annotated[
+    Path | None,
+    Parameter(help='TOML file that says what columns are: zip = "category", grade = ["low", "high"], id = "drop".'),
+]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the summary as one JSON object.")]
 
 app = App(
@@ -71,6 +75,7 @@ def improve(
     refit: Annotated[
         bool, Parameter(help="Train the chosen network once more on train and dev, below 10,000 rows.")
     ] = True,
+    types: Types = None,
     resume: Resume = None,
     as_json: AsJson = False,
 ) -> None:
@@ -91,6 +96,7 @@ def improve(
         "trials": trials,
         "seed": seed,
         "refit": refit,
+        "types": types,
     }
     result = None
     if resume is not None:
@@ -102,6 +108,7 @@ def improve(
         raise CommandError("caviar improve needs DATA, or --resume RUN. For a first try: caviar improve digits")
     else:
         asked |= {"config": None if config is None else _config(config), "dev": _rows(dev), "test": _rows(test)}
+        asked["types"] = _types(types)
     if result is None:
         with _listener() as listener:
             result = run(**asked, out=out, listener=listener)
@@ -129,6 +136,7 @@ def train(
     task: TaskWord = None,
     out: Out = None,
     seed: Annotated[int, Parameter(help="Of everything that is random; the one in a TOML file is not read.")] = 0,
+    types: Types = None,
     resume: Resume = None,
     explain: Annotated[
         bool,
@@ -149,6 +157,7 @@ def train(
         "test": test,
         "task": task,
         "seed": seed,
+        "types": types,
     }
     result = None
     if resume is not None:
@@ -162,6 +171,7 @@ def train(
         raise CommandError("caviar train needs DATA, or --resume RUN. For a first try: caviar train digits")
     else:
         asked |= {"configs": _configs(asked.pop("config") or []), "dev": _rows(dev), "test": _rows(test)}
+        asked["types"] = _types(types)
     if result is None:
         with _listener() as listener:
             result = train_networks(**asked, out=out, explained=explain, listener=listener)
@@ -269,6 +279,13 @@ def _configs(paths: Sequence[Path]) -> "dict[str, Config]":
         raise BadConfig(f"--config must name a file once, got {twice} twice. For several networks of it use --seeds.")
     names = [path.name for path in paths]
     return {path.name if names.count(path.name) == 1 else str(path): _config(path) for path in paths}
+
+
+def _types(path: Path | None) -> dict[str, Any] | None:
+    """What a TOML file says of columns."""
+    from caviar.data.column_types import types_from_toml  # noqa: PLC0415
+
+    return None if path is None else types_from_toml(path)
 
 
 def _rows(given: str | None) -> str | float | None:

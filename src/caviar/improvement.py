@@ -8,12 +8,13 @@ that an interrupted run goes on where it was.
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from caviar.data.column_types import Asked, as_json
 from caviar.data.read import read
 from caviar.data.split import Split, split
 from caviar.data.table import Table
@@ -91,6 +92,7 @@ def improve(
     out: str | Path | None = None,
     seed: int = 0,
     refit: bool = True,
+    types: Mapping[str, Asked] | None = None,
     listener: Listener | None = None,
 ) -> Improvement:
     """Take a data set and a network, find out what limits it, and prove what makes it better.
@@ -110,6 +112,7 @@ def improve(
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
         seed: of everything that is random.
         refit: train the chosen config once more on train and dev, with fewer than 10,000 such rows.
+        types: what columns are, where the cells tell it wrongly, as in `read`.
         listener: told how the work goes.
 
     Returns:
@@ -124,7 +127,7 @@ def improve(
     began = time.monotonic()
     Budget(seconds, trials)
     tell = listener or Silent()
-    table = read(data, target)
+    table = read(data, target, types=types)
     if metric is not None and task is None:
         task = _task_for(metric, table)
     column = table.target.name if table.target is not None else target
@@ -154,6 +157,7 @@ def improve(
         "trials": trials,
         "seed": seed,
         "refit": refit,
+        "types": as_json(types),
         "rows": rows.fingerprint,
     }
     place = Path(out) if out is not None else next_folder(table.name)

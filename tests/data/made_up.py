@@ -30,25 +30,27 @@ LEVELS = (
 
 @st.composite
 def features(draw: st.DrawFn, rows: int | None = None) -> pl.DataFrame:
-    """A frame of 1 to 5 columns of numbers, true/false, text and dates, with missing cells; 4 to 40 rows."""
+    """A frame of 1 to 5 columns of numbers, true/false, text of every sort and dates, with gaps; 4 to 40 rows."""
     height = draw(st.integers(4, 40)) if rows is None else rows
     columns = []
     for i in range(draw(st.integers(1, 5))):
-        kind = draw(st.sampled_from(["number", "whole", "flag", "text", "day"]))
+        kind = draw(st.sampled_from(["number", "whole", "flag", "text", "answer", "grade", "prose", "day"]))
         cells = {
             "number": NUMBERS,
             "whole": st.integers(-(2**40), 2**40),
             "flag": st.booleans(),
             "text": st.sampled_from(LEVELS),
+            "answer": st.sampled_from(["yes", "no"]),
+            "grade": st.sampled_from(["low", "medium", "high", "very high"]),
+            "prose": st.lists(WORDS, min_size=4, max_size=9).map(" ".join),
             "day": st.dates(),
         }[kind]
         dtype = {
             "number": pl.Float64,
             "whole": pl.Int64,
             "flag": pl.Boolean,
-            "text": pl.String,
             "day": pl.Date,
-        }[kind]
+        }.get(kind, pl.String)
         if draw(st.booleans()):
             cells = st.none() | cells
         columns.append(pl.Series(f"{kind} {i}", draw(st.lists(cells, min_size=height, max_size=height)), dtype=dtype))

@@ -58,8 +58,6 @@ def test_numbers_in_another_type_are_the_same_level(same):
     [
         (["a"] * 5, "all cells are alike"),
         ([None] * 5, "every cell is missing"),
-        ([f"id {i}" for i in range(20)], "nearly every cell is different"),
-        ([*(f"id {i}" for i in range(19)), "id 1"], "nearly every cell is different"),
         ([f"{i // 2} x" for i in range(2400)], "no value is common enough"),
     ],
 )

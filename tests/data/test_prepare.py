@@ -7,6 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_up import features
 
+import caviar
+from caviar.data import scaling
 from caviar.data.images import images_of
 from caviar.data.prepare import Dropped, Preparation, fit_preparation
 from caviar.errors import BadData, BadRun
@@ -20,7 +22,7 @@ FRAME = pl.DataFrame(
         "same": [1, 1, 1, 1],
     }
 )
-SCALES = st.sampled_from(["standard", "robust", None])
+SCALES = st.sampled_from([*scaling.SCALES, None])
 
 
 def fitted(frame, scale):
@@ -33,8 +35,17 @@ def fitted(frame, scale):
 
 def test_every_kind_of_column():
     preparation = fit_preparation(FRAME)
-    assert preparation.names == ("age", "age is missing", "job = cook", "job = smith", "ok", "day")
-    assert preparation.width == 6
+    assert preparation.names == (
+        "age",
+        "age is missing",
+        "job = cook",
+        "job = smith",
+        "ok",
+        "day (days)",
+        "day (weekday sine)",
+        "day (weekday cosine)",
+    )
+    assert preparation.width == 8
     came = preparation.features(FRAME)
     assert came.dtype == np.float32
     age = np.array([20.0, 40.0, 40.0, 60.0])  # the median for the missing one
@@ -47,11 +58,11 @@ def test_every_kind_of_column():
 def test_it_says_what_it_does():
     said = "\n".join(fit_preparation(FRAME).words())
     for words in (
-        "2 columns of numbers: (x - mean) / standard deviation, both of the train rows.",
+        "1 column of numbers: (x - mean) / standard deviation, both of the train rows.",
         "1 true/false column as 0 and 1: 'ok'.",
-        "Dates count as days since 1970-01-01: 'day'.",
+        "Dates 'day': days as numbers; weekday as sine and cosine.",
         "1 of these has missing cells, which take the median of the train rows",
-        "1 text column becomes 2 columns of 0 and 1, one per value.",
+        "1 column of categories becomes 2 columns of 0 and 1, one per value.",
         "Dropped 'same': all cells are alike.",
     ):
         assert words in said
@@ -142,7 +153,7 @@ def test_missing_images_are_asked_for_by_their_shape():
 
 @pytest.mark.parametrize("scale", ["standart", 1, ""])
 def test_unknown_scales(scale):
-    with pytest.raises(BadData, match="scale must be 'standard', 'robust' or None"):
+    with pytest.raises(BadData, match="scale must be 'standard', 'robust', 'quantile', 'log' or None"):
         fit_preparation(FRAME, scale)
 
 
@@ -156,7 +167,7 @@ def test_columns_of_no_use_at_all():
     "state",
     [
         {},
-        {"format": 2, "columns": []},
+        {"format": 3, "columns": []},
         {"format": 1, "columns": [{"as": "x"}]},
         {"format": 1, "columns": [{}]},
     ],
@@ -164,3 +175,95 @@ def test_columns_of_no_use_at_all():
 def test_damaged_state_is_refused(state):
     with pytest.raises(BadRun, match="A preparation must"):
         Preparation.from_json(state)
+
+
+OF_FORMAT_1 = {
+    "format": 1,
+    "columns": [
+        {"as": "numeric", "column": "age", "kind": "number", "fill": 40.0, "marked": True, "scale": "standard"}
+        | {"center": 40.0, "spread": 10.0},
+        {"as": "numeric", "column": "day", "kind": "days", "fill": 1.0, "marked": False, "scale": None}
+        | {"center": 0.0, "spread": 1.0},
+        {"as": "category", "column": "job", "levels": ["cook", "smith"], "other": False, "marked": False},
+        {"as": "dropped", "column": "same", "reason": "all cells are alike"},
+    ],
+}
+
+
+def test_a_file_of_format_1_still_opens():
+    old = Preparation.from_json(json.loads(json.dumps(OF_FORMAT_1)))
+    np.testing.assert_array_equal(
+        old.features(FRAME),
+        [[-2, 0, 0, 1, 0], [0, 1, 1, 0, 1], [0, 0, 2, 1, 0], [2, 0, 3, 0, 1]],
+    )
+    assert Preparation.from_json(old.to_json()) == old
+    assert "Dates count as days since 1970-01-01" in "\n".join(old.words())
+
+
+ALL = pl.DataFrame(
+    {
+        "price": [1.0, 10.0, 100.0, 1000.0] * 10,
+        "zip": [7, 8, 7, 8] * 10,
+        "grade": ["b", "a", "c", None] * 10,
+        "note": ["big and red", "small", "red", "red house"] * 10,
+        "id": [f"k{i}" for i in range(40)],
+        "when": [f"2024-0{1 + i % 9}-01" for i in range(40)],
+    }
+)
+TYPES = {"price": "log", "zip": "category", "grade": ["c", "b", "a"], "note": "text", "id": "drop", "when": "date"}
+
+
+def test_every_type_as_asked():
+    table = caviar.read(ALL, target=False, types=TYPES)
+    preparation = fit_preparation(table.features, "robust", table.types)
+    used = {type(column).__name__ for column in preparation.columns}
+    assert used == {"Numeric", "Category", "Ordered", "FreeText", "Dropped", "Dates"}
+    came = preparation.features(ALL)
+    np.testing.assert_allclose(came[:4, 0], np.array([-3, -1, 1, 3]) / np.sqrt(5), rtol=1e-5)
+    assert preparation.names[1:6] == ("zip = 7", "zip = 8", "grade >= b", "grade >= a", "grade is missing")
+    np.testing.assert_array_equal(came[:4, 3:6], [[1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 1]])
+    assert Preparation.from_json(json.loads(json.dumps(preparation.to_json()))) == preparation
+    said = "\n".join(preparation.words())
+    for words in (
+        "1 column of numbers: log(x)",
+        "1 ordered column becomes 2 columns of 0 and 1, one per step.",
+        "Order c < b < a: 'grade'.",
+        "Free text 'note': its words and pairs of words, hashed into 256 columns.",
+        "Dates 'when': days as numbers; month, weekday as sine and cosine.",
+        "Dropped 'id': as asked.",
+    ):
+        assert words in said
+
+
+def test_what_new_rows_may_hold():
+    table = caviar.read(ALL, target=False, types=TYPES)
+    preparation = fit_preparation(table.features, "standard", table.types)
+    row = {"price": -5, "zip": 99, "grade": "z", "note": "never seen", "when": None}
+    came = preparation.features(pl.DataFrame([row]))
+    names = preparation.names
+    assert np.isfinite(came).all()
+    assert came[0, 0] == preparation.features(ALL)[:, 0].min()  # below all prices counts as the lowest
+    assert came[0, [names.index("zip = 7"), names.index("zip = 8")]].tolist() == [0, 0]
+    assert came[0, names.index("grade is missing")] == 1
+    for column, cells, words in (
+        ("price", "dear", "Column 'price' must hold numbers, as in the train rows, but it holds 'dear'"),
+        ("when", "soon", "Column 'when' must hold dates such as 2024-01-31, as in the train rows, but it holds 'soon'"),
+        ("when", 3, "Column 'when' must hold dates"),
+    ):
+        with pytest.raises(BadData, match=words):
+            preparation.features(pl.DataFrame([row | {column: cells}]))
+
+
+def test_types_that_were_not_given_are_told_by_the_rows():
+    table = caviar.read(ALL, target=False)
+    assert fit_preparation(table.features, None, {"zip": table.types["zip"]}) == fit_preparation(table.features, None)
+
+
+def test_rows_of_one_table_share_its_types():
+    """A set alone would be read otherwise: the numbers of its rows no longer count."""
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"n": range(60), "x": rng.normal(size=60)})
+    done = caviar.split(caviar.Table("t", frame, pl.Series("y", rng.normal(size=60))))
+    assert done.preparation.names == ("x",)
+    assert done.rescaled("quantile").preparation.names == ("x",)
+    assert "Dropped 'n': an identifier: it counts the rows." in done.explanation

@@ -46,7 +46,7 @@ def test_describe_says_what_is_in_it():
     for words in (
         "homes: 3 rows, 3 feature columns",
         "numbers        1  age",
-        "text           1  job (2 different)",
+        "categories     1  job (2 different)",
         "true/false     1  ok",
         "missing        2  age (33.3%), ok (33.3%)",
         "target 'price': 3 different values",

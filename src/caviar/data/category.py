@@ -67,13 +67,10 @@ def fit_category(cells: pl.Series) -> Category | str:
     text = level_of(cells)
     missing, rows = text.null_count(), len(text)
     tally = text.drop_nulls().value_counts(name="rows").sort(["rows", text.name], descending=[True, False])
-    known = rows - missing
-    if not known:
+    if missing == rows:
         return "every cell is missing"
     if len(tally) == 1 and not missing:
         return "all cells are alike"
-    if len(tally) >= 0.9 * known and 2 * known >= rows and len(tally) > 2:
-        return "nearly every cell is different (an identifier, or free text)"
     common = tally.filter(pl.col("rows") >= max(2.0, RAREST * rows)).head(MOST_LEVELS)
     levels = tuple(sorted(common[text.name].to_list()))
     made = Category(cells.name, levels, other=len(levels) < len(tally), marked=missing > 0)

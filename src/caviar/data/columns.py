@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from caviar.data.column_types import ColumnType
 from caviar.data.images import shape_of, without_infinite
 from caviar.data.numbers import ENOUGH, Marks, marks_of, parse
 from caviar.data.words import count, listed
@@ -30,6 +31,8 @@ class Typed(NamedTuple):
     notes: tuple[str, ...]
     cells_lost: dict[str, list[str]]
     """By column: how the cells that were read as missing were written, each once."""
+    given: dict[str, ColumnType]
+    """Types that the owner of a DataFrame gave: categories, and those in an order."""
 
 
 def typed(frame: pl.DataFrame, delimiter: str | None = None, target: str | None = None) -> Typed:
@@ -75,7 +78,8 @@ def typed(frame: pl.DataFrame, delimiter: str | None = None, target: str | None 
     if dates:
         notes.append(f"Read as dates: {listed(dates)}.")
     notes += _without_infinite(columns, target)
-    return Typed(pl.DataFrame(list(columns.values())), tuple(notes), cells_lost)
+    given = {c.name: kind for c in frame.get_columns() if c.name != target and (kind := _given(c))}
+    return Typed(pl.DataFrame(list(columns.values())), tuple(notes), cells_lost, given)
 
 
 def iso_dates(text: pl.Series) -> pl.Series | None:
@@ -103,6 +107,18 @@ def without_marks(text: pl.Series, *, dash: bool) -> pl.Series:
     bare = text.str.strip_chars()
     known = ~bare.str.to_lowercase().is_in([mark for mark in MISSING if dash or mark != "-"])
     return pl.select(pl.when(known).then(bare).alias(text.name)).to_series()
+
+
+def _given(column: pl.Series) -> ColumnType | None:
+    """The type that the owner gave to a column: categories, in their order where they have one."""
+    if isinstance(column.dtype, pl.Enum):
+        known = column.dtype.categories.str.strip_chars()
+        levels = known.filter(~known.str.to_lowercase().is_in(MISSING)).to_list()
+        if len(set(levels)) > 1:
+            return ColumnType("ordered", "the order of the data frame", tuple(dict.fromkeys(levels)), asked=True)
+    if isinstance(column.dtype, pl.Enum | pl.Categorical):
+        return ColumnType("category", "a category of the data frame", asked=True)
+    return None
 
 
 def _plain(column: pl.Series) -> pl.Series:

@@ -1,6 +1,6 @@
 """A DataFrame of any library becomes a polars DataFrame, through narwhals."""
 
-from typing import Any
+from typing import Any, cast
 
 import narwhals as nw
 import polars as pl
@@ -79,7 +79,9 @@ def _column(column: "nw.Series[Any]", name: str) -> pl.Series:
             pass
     cells = [None if gone else cell for cell, gone in zip(column.to_list(), missing, strict=True)]
     if dtype in (nw.Categorical, nw.Enum):
-        return pl.Series(name, [None if c is None else str(c) for c in cells], dtype=pl.String).cast(pl.Categorical)
+        text = pl.Series(name, [None if c is None else str(c) for c in cells], dtype=pl.String)
+        ordered = isinstance(dtype, nw.Enum)  # so narwhals calls the ordered categories of pandas
+        return text.cast(pl.Enum([str(c) for c in cast(Any, dtype).categories]) if ordered else pl.Categorical)
     if (
         dtype.is_temporal()
         and (present := [c for c in cells if c is not None])

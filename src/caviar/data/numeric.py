@@ -1,7 +1,7 @@
 """One column of numbers, true/false or dates becomes one or two columns of a network's input."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -10,19 +10,14 @@ from caviar.arrays import Numbers
 from caviar.data.columns import iso_dates, without_marks
 from caviar.data.levels import text_form
 from caviar.data.numbers import ENOUGH, parse
+from caviar.data.scaling import Scale, Statistics, scaled, statistics
 from caviar.errors import BadData
 
-Scale = Literal["standard", "robust"] | None
 Kind = Literal["number", "boolean", "days"]
 
-LIMIT = 1e6
-"""Scaled values stay within ± this. No train row reaches it: |x - mean| <= std * sqrt(rows)."""
-UNSCALED_LIMIT = 1e30
-"""The same with scale None, far inside float32."""
-
-_SMALLEST = 5e-324  # what a spread of still smaller numbers counts as
 _DAY = 86_400_000_000  # microseconds
-_TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
+"""How true and false are written, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,13 @@ class Numeric:
     center: float
     spread: float
     """What the distance to `center` is divided by. 0: all known cells are alike, only the mark is kept."""
+    floor: float = 0.0
+    landmarks: tuple[float, ...] = ()
+    """As in `scaling.Statistics`."""
+
+    @property
+    def _statistics(self) -> Statistics:
+        return Statistics(self.fill, self.center, self.spread, self.floor, self.landmarks)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,17 +53,14 @@ class Numeric:
         missing = np.isnan(x)
         outputs = []
         if self.spread > 0:
-            outputs.append(scaled(x, Statistics(self.fill, self.center, self.spread), self.scale))
+            outputs.append(scaled(x, self._statistics, self.scale))
         if self.marked:
             outputs.append(missing.astype(np.float64))
         return np.stack(outputs, axis=1)
 
 
 def fit_numeric(cells: pl.Series, kind: Kind, scale: Scale) -> Numeric | str:
-    """Statistics of one column of the train rows.
-
-    "standard": mean and standard deviation (divided by n), after missing cells took the median. "robust":
-    median and interquartile range q75 - q25; half the range where that is zero.
+    """Statistics of one column of the train rows (`scaling.statistics`).
 
     Args:
         cells: train rows.
@@ -70,8 +69,6 @@ def fit_numeric(cells: pl.Series, kind: Kind, scale: Scale) -> Numeric | str:
 
     Returns:
         The column's state, or the reason why it is of no use.
-
-    Source for "robust": Holzmüller, Grinsztajn, Steinwart 2024, "Better by default", arXiv:2407.04491.
     """
     x = numbers_of(cells, kind)
     known = x[~np.isnan(x)]
@@ -83,79 +80,8 @@ def fit_numeric(cells: pl.Series, kind: Kind, scale: Scale) -> Numeric | str:
             return "all cells are alike"
         return Numeric(cells.name, kind, float(known[0]), True, None, 0.0, 0.0)
     used = None if kind == "boolean" else scale
-    fill, center, spread = statistics(x, used)
-    return Numeric(cells.name, kind, fill, marked, used, center, spread)
-
-
-class Statistics(NamedTuple):
-    """What filling and scaling take from numbers, in their unit."""
-
-    fill: float
-    """Median of the known ones."""
-    center: float
-    spread: float
-
-
-def statistics(x: Numbers, scale: Scale) -> Statistics:
-    """Median, center and spread of numbers, as `fit_numeric` says for each scale.
-
-    Args:
-        x: (numbers,) float64 or float32, NaN where missing; none is infinite, and two at least differ.
-        scale: None gives center 0 and spread 1.
-
-    Returns:
-        The statistics; spread > 0.
-    """
-    missing = np.isnan(x)
-    unit = _unit(float(max(np.fmax.reduce(x), -np.fmin.reduce(x))))
-    x = x / unit
-    fill = float(np.median(x[~missing], overwrite_input=True))
-    x[missing] = fill
-    if scale is None:
-        return Statistics(fill * unit, 0.0, 1.0)
-    if scale == "standard":
-        center = float(x.mean(dtype=np.float64))
-        x -= center
-        x *= x
-        spread = float(np.sqrt(x.mean(dtype=np.float64)))
-    else:
-        q25, center, q75 = (float(q) for q in np.quantile(x, [0.25, 0.5, 0.75], overwrite_input=True))
-        spread = q75 - q25 if q75 > q25 else float(x.max() - x.min()) / 2
-    return Statistics(fill * unit, center * unit, max(spread * unit, _SMALLEST))
-
-
-def scaled(x: Numbers, numbers: Statistics, scale: Scale) -> Numbers:
-    """Numbers of any shape with missing ones filled, scaled and bounded.
-
-    Args:
-        x: float64, NaN where missing.
-        numbers: of the train rows; spread > 0.
-        scale: the one that `numbers` were made for.
-
-    Returns:
-        float64 of the shape of `x`, finite.
-    """
-    z = standardized(np.where(np.isnan(x), numbers.fill, x), numbers.center, numbers.spread)
-    if scale == "robust":
-        z = smoothly_clipped(z)
-    limit = UNSCALED_LIMIT if scale is None else LIMIT
-    return np.clip(z, -limit, limit)
-
-
-def standardized(x: Numbers, center: float, spread: float) -> Numbers:
-    """(x - center) / spread in float64, right up to the largest numbers; spread > 0.
-
-    Dividing by a power of two first changes no digit and keeps the difference from overflowing.
-    """
-    unit = _unit(max(abs(center), spread))
-    with np.errstate(over="ignore"):
-        return (x / unit - center / unit) / (spread / unit)
-
-
-def smoothly_clipped(z: Numbers) -> Numbers:
-    """The curve z / sqrt(1 + (z/3)^2): z itself near 0, within ±3 everywhere (Holzmüller et al. 2024)."""
-    z = np.clip(z, -1e100, 1e100)
-    return z / np.sqrt(1 + (z / 3) ** 2)
+    found = statistics(x, used)
+    return Numeric(cells.name, kind, found.fill, marked, used, *found[1:])
 
 
 def numbers_of(cells: pl.Series, kind: Kind) -> Numbers:
@@ -199,7 +125,7 @@ def _of_text(text: pl.Series, kind: Kind) -> pl.Series:
             return parse(text)
         case "boolean":
             low = text_form(text).str.to_lowercase()
-            answers = pl.when(low.is_in(_TRUE)).then(1.0).when(low.is_in(_FALSE)).then(0.0)
+            answers = pl.when(low.is_in(TRUE)).then(1.0).when(low.is_in(FALSE)).then(0.0)
             return pl.select(answers.cast(pl.Float64)).to_series()
         case "days":
             dates = iso_dates(text)
@@ -221,8 +147,3 @@ def _other_kind(cells: pl.Series, kind: Kind, example: str) -> BadData:
         f"Column '{cells.name}' must hold {what}, as in the train rows, but it holds {example}. Correct the "
         "column, or check that it is the same one."
     )
-
-
-def _unit(largest: float) -> float:
-    """The power of two at or below a number; 1 for 0."""
-    return float(2.0 ** (np.frexp(largest)[1] - 1)) if largest > 0 else 1.0

@@ -12,7 +12,7 @@ import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.images import Shape, pixels_of, shape_of, size_in_words
-from caviar.data.numeric import Scale, Statistics, scaled, statistics
+from caviar.data.scaling import Scale, Statistics, scaled, statistics
 from caviar.errors import BadData
 
 _BLOCK = 1 << 18  # pixels that are scaled at a time, in float64
@@ -80,19 +80,21 @@ def fit_pixels(cells: pl.Series, shape: Shape, scale: Scale) -> Pixels | str:
     Args:
         cells: train rows, images.
         shape: of the images.
-        scale: how every channel is scaled.
+        scale: how every channel is scaled; "quantile" and "log", which are for numbers of long tails, count as
+            "standard".
 
     Returns:
         The column's state, or the reason why it is of no use.
     """
     pixels = pixels_of(cells)
+    scale = "standard" if scale in ("quantile", "log") else scale
     channels = [_of_channel(pixels[..., channel], scale) for channel in range(shape[2])]
     if all(numbers is None for numbers in channels):
         return "every pixel is missing"
     known = [Statistics(0.0, 0.0, 0.0) if numbers is None else numbers for numbers in channels]
     if not any(numbers.spread for numbers in known):
         return "all pixels are alike"
-    fills, centers, spreads = zip(*known, strict=True)
+    fills, centers, spreads = zip(*(numbers[:3] for numbers in known), strict=True)
     marked = pixels.dtype != np.uint8 and bool(np.isnan(pixels).any())
     return Pixels(cells.name, shape, scale, marked, fills, centers, spreads)
 

@@ -1,10 +1,11 @@
 """Feature columns become the matrix a network reads, with statistics of the train rows only.
 
-The state is plain numbers and words: it can be read, written as JSON and used years later without pickle.
+The state is plain numbers and words: it can be read, written as JSON and used years later without pickle. What happens
+to a single column stands in the file of its kind (`encoders`), what is said about all of them in `sentences`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,29 +13,17 @@ import numpy as np
 import polars as pl
 
 from caviar.arrays import Numbers
-from caviar.data.category import Category, fit_category
-from caviar.data.images import Shape, shape_of, size_in_words
-from caviar.data.numeric import Numeric, Scale, fit_numeric
-from caviar.data.pixels import Pixels, fit_pixels
-from caviar.data.words import count, has, listed
+from caviar.data.column_types import ColumnType
+from caviar.data.encoders import Column, Dropped, column_from_json, column_to_json, fit_column
+from caviar.data.images import Shape, size_in_words
+from caviar.data.infer import column_types
+from caviar.data.pixels import Pixels
+from caviar.data.scaling import Scale, check_scale
+from caviar.data.sentences import sentences
 from caviar.errors import BadData, BadRun, nearest
 
-
-@dataclass(frozen=True)
-class Dropped:
-    """A column that is not used."""
-
-    column: str
-    reason: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """No outputs."""
-        return ()
-
-
-Column = Numeric | Category | Pixels | Dropped
-_TYPES = {"numeric": Numeric, "category": Category, "pixels": Pixels, "dropped": Dropped}
+FORMAT = 2
+"""Format 1 knew neither ordered columns, parts of dates and free text, nor the scales "quantile" and "log"."""
 
 
 @dataclass(frozen=True)
@@ -93,85 +82,31 @@ class Preparation:
 
     def to_json(self) -> dict[str, Any]:
         """The state as plain words, numbers, lists and dictionaries."""
-        words = {kind: word for word, kind in _TYPES.items()}
-        return {"format": 1, "columns": [{"as": words[type(c)]} | asdict(c) for c in self.columns]}
+        return {"format": FORMAT, "columns": [column_to_json(column) for column in self.columns]}
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> "Preparation":
-        """The preparation that wrote `state`.
+        """The preparation that wrote `state`, in this format or an earlier one.
 
         Raises:
             BadRun: `state` is not what `to_json` writes.
         """
         try:
-            if state["format"] != 1:
+            if state["format"] not in range(1, FORMAT + 1):
                 raise BadRun(
-                    f"A preparation must have format 1, got {state['format']!r}. It was written by a later "
-                    "caviar: update."
+                    f"A preparation must have a format up to {FORMAT}, got {state['format']!r}. It was written by a "
+                    "later caviar: update."
                 )
-            columns = []
-            for given in state["columns"]:
-                fields = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if name != "as"}
-                columns.append(_TYPES[given["as"]](**fields))
+            return cls(tuple(column_from_json(column) for column in state["columns"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise BadRun(
                 "A preparation must be what Preparation.to_json wrote, but it is not "
                 f"({type(error).__name__}: {error}). The model file may be damaged: export the model again."
             ) from None
-        return cls(tuple(columns))
 
     def words(self) -> list[str]:
         """Sentences: what is done to the columns, and which are dropped and why."""
-        said = []
-        numeric = [c for c in self.columns if isinstance(c, Numeric) and c.spread > 0]
-        for scale, formula in _FORMULAS.items():
-            some = [c.column for c in numeric if c.scale == scale and c.kind != "boolean"]
-            if some:
-                said.append(f"{count(len(some), 'column')} of numbers: {formula}.")
-        if flags := [c.column for c in numeric if c.kind == "boolean"]:
-            said.append(f"{count(len(flags), 'true/false column')} as 0 and 1: {listed(flags)}.")
-        if days := [c.column for c in numeric if c.kind == "days"]:
-            said.append(f"Dates count as days since 1970-01-01: {listed(days)}.")
-        said += self._about_missing() + self._about_images() + self._about_text()
-        dropped = [c for c in self.columns if isinstance(c, Dropped)]
-        for reason in dict.fromkeys(c.reason for c in dropped):
-            names = [c.column for c in dropped if c.reason == reason]
-            said.append(f"Dropped {listed(names)}: {reason}.")
-        return said
-
-    def _about_missing(self) -> list[str]:
-        filled = [c.column for c in self.columns if isinstance(c, Numeric) and c.marked]
-        if not filled:
-            return []
-        return [
-            f"{len(filled)} of these {has(len(filled))} missing cells, which take the median of the train "
-            f"rows, and a column of 0 and 1 that marks them ({listed(filled)})."
-        ]
-
-    def _about_images(self) -> list[str]:
-        said = []
-        for images in (c for c in self.columns if isinstance(c, Pixels)):
-            said.append(
-                f"Images of {size_in_words(images.shape)}: {count(len(images.names), 'input')}, in every channel "
-                f"{_FORMULAS[images.scale]}."
-            )
-            if images.marked:
-                said.append("Missing pixels take the median of their channel in the train rows.")
-            if alike := [channel for channel, spread in enumerate(images.spreads) if not spread]:
-                said.append(f"Channels that are the same everywhere become 0 (counted from 0): {listed(alike)}.")
-        return said
-
-    def _about_text(self) -> list[str]:
-        texts = [c for c in self.columns if isinstance(c, Category)]
-        if not texts:
-            return []
-        said = [
-            f"{count(len(texts), 'text column')} become{'s' * (len(texts) == 1)} "
-            f"{count(sum(len(c.names) for c in texts), 'column')} of 0 and 1, one per value."
-        ]
-        if rare := [c.column for c in texts if c.other]:
-            said.append(f"Rare values share one column, called other: {listed(rare)}.")
-        return said
+        return sentences(self.columns)
 
 
 def _missing(column: Column, known: list[str]) -> BadData:
@@ -182,24 +117,22 @@ def _missing(column: Column, known: list[str]) -> BadData:
     return BadData(f"The network was trained with a column '{column.column}', but the table has none. {advice}")
 
 
-_FORMULAS: dict[Scale, str] = {
-    "standard": "(x - mean) / standard deviation, both of the train rows",
-    "robust": "(x - median) / (q75 - q25) of the train rows, then bent smoothly to stay within ±3",
-    None: "as they are, not scaled",
-}
-
-
-def fit_preparation(features: pl.DataFrame, scale: Scale = "standard") -> Preparation:
+def fit_preparation(
+    features: pl.DataFrame, scale: Scale = "standard", types: Mapping[str, ColumnType] | None = None
+) -> Preparation:
     """Decide what happens to every column, by the train rows.
 
-    Numbers: a missing cell takes the median, and a second column marks it where train rows had missing
-    cells; then they are scaled (`numeric.fit_numeric`). True/false becomes 0 and 1, dates days since
-    1970-01-01. Text: one column of 0 and 1 for each common value (`category.fit_category`). Images: their
-    pixels, scaled channel by channel (`pixels.fit_pixels`). Columns that cannot tell rows apart are dropped.
+    Numbers: a missing cell takes the median, and a second column marks it where train rows had missing cells; then they
+    are scaled (`scaling`). True/false becomes 0 and 1, a date its parts (`dates`), a category one column of 0 and 1 for
+    each common value (`category`), ordered levels one for each step (`ordered`), free text hashed words (`free_text`),
+    images their pixels, scaled channel by channel (`pixels`). Columns that cannot tell rows apart are dropped.
 
     Args:
         features: the train rows, and only these.
-        scale: of numbers and dates. "standard", "robust" (better with outliers), or None.
+        scale: of numbers and dates: "standard", "robust" (better with outliers), "quantile" (by rank), "log" (for long
+            tails), or None.
+        types: what every column is taken for (`Table.types`); None, or a column that is not among them: by the train
+            rows.
 
     Returns:
         The preparation.
@@ -207,27 +140,16 @@ def fit_preparation(features: pl.DataFrame, scale: Scale = "standard") -> Prepar
     Raises:
         BadData: an unknown scale, or no column is of use.
     """
-    if scale not in _FORMULAS:
-        raise BadData(
-            f"scale must be 'standard', 'robust' or None, got {scale!r}. {nearest(str(scale), ('standard', 'robust'))}"
-        )
-    columns: list[Column] = []
-    for cells in features.get_columns():
-        if cells.dtype == pl.Boolean:
-            made = fit_numeric(cells, "boolean", scale)
-        elif cells.dtype.is_temporal():
-            made = fit_numeric(cells, "days", scale)
-        elif cells.dtype.is_numeric() or cells.dtype == pl.Null:
-            made = fit_numeric(cells, "number", scale)
-        elif shape := shape_of(cells.dtype):
-            made = fit_pixels(cells, shape, scale)
-        else:
-            made = fit_category(cells)
-        columns.append(Dropped(cells.name, made) if isinstance(made, str) else made)
-    done = Preparation(tuple(columns))
+    check_scale(scale)
+    known = dict(types or {})
+    if unknown := [name for name in features.columns if name not in known]:
+        known |= column_types(features.select(unknown))
+    columns = tuple(fit_column(cells, known[cells.name], scale) for cells in features.get_columns())
+    done = Preparation(columns)
     if not done.width:
         why = "; ".join(f"'{c.column}': {c.reason}" for c in columns[:5] if isinstance(c, Dropped))
         raise BadData(
-            f"There must be a column to learn from, but none is of use ({why}). Add columns that differ between rows."
+            f"There must be a column to learn from, but none is of use ({why}). Add columns that differ between rows, "
+            "or say what one is by types."
         )
     return done

@@ -1,10 +1,11 @@
 """The door: whatever holds a table becomes a `Table`, or one sentence says why not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
 
+from caviar.data.column_types import Asked, asked_types
 from caviar.data.columns import typed
 from caviar.data.sources import Source, open_source
 from caviar.data.table import Table
@@ -17,6 +18,7 @@ def read(
     target: str | Literal[False] | None = None,
     name: str | None = None,
     columns: Sequence[str] | None = None,
+    types: Mapping[str, Asked] | None = None,
 ) -> Table:
     """Read a table from a file, a sample, a DataFrame or arrays.
 
@@ -32,6 +34,10 @@ def read(
             a target column that is there is a column like the others.
         name: of the table; None: the file's, the sample's, or "table".
         columns: names of the feature columns: the ones to use, or those to give to the columns of an array.
+        types: what columns are, where the cells tell it wrongly (`Table.types`): one of "number", "standard", "robust",
+            "quantile", "log", "unscaled" (numbers, the last five scaled in a way of their own), "category", "ordered"
+            (where the order is known), "boolean", "date", "text", "drop"; or the levels of an ordered column, from low
+            to high.
 
     Returns:
         The table.
@@ -57,7 +63,11 @@ def read(
             f"There must be columns to predict from, but {opened.label} has only '{wanted}'. Add columns; "
             "if it should have more, check what stands between its cells."
         )
-    return Table(name or opened.name, features, series, (*opened.notes, *done.notes))
+    given = done.given | asked_types(types, features.columns, wanted)
+    table = Table(name or opened.name, features, series, (*opened.notes, *done.notes), given)
+    if types:
+        _ = table.types  # refuses here what the cells are not
+    return table
 
 
 def _wanted(opened: Source, target: str | None) -> str:

@@ -1,26 +1,28 @@
 """A table becomes train, dev and test rows, prepared for a network; the test rows stay sealed."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from caviar.arrays import Numbers, Whole
+from caviar.data.column_types import ColumnType
 from caviar.data.explain import explain_classes, explain_sizes
 from caviar.data.fingerprint import fingerprint
 from caviar.data.images import Shape, size_in_words
-from caviar.data.numeric import Scale
 from caviar.data.prepare import Preparation, fit_preparation
+from caviar.data.scaling import Scale
 from caviar.data.sizes import Share, Sizes, set_sizes, with_room_for_classes
 from caviar.data.strata import choose_rows, fold_numbers
 from caviar.data.table import Table
 from caviar.data.target import Label, TargetCoding, fit_classes, fit_quantity
 from caviar.data.task import Task, check_task, infer_task
+from caviar.data.transformed import Transformed, of_transformer
 from caviar.data.weights import scaled_weights, weights_of, without_weights
 from caviar.errors import BadData
 
@@ -61,8 +63,8 @@ class Split:
 
     name: str
     task: Task
-    preparation: Preparation
-    """Fitted on the train rows."""
+    preparation: Preparation | Transformed
+    """Fitted on the train rows, or a transformer of the user's own."""
     target: TargetCoding
     x: Numbers
     """float32 (n_train + n_dev, width), train rows first, each set in random order; read-only."""
@@ -76,6 +78,8 @@ class Split:
     """Whether the dev rows are a table of their own, which may be of another kind than the train rows."""
     scale: Scale
     """How columns of numbers are normalised."""
+    types: Mapping[str, ColumnType]
+    """What every feature column is taken for (`Table.types`)."""
     seed: int
     explanation: tuple[str, ...]
     """Sentences: the task, the sizes and the preparation, with reasons."""
@@ -179,8 +183,17 @@ class Split:
         return {"train": Part(self._train, train), "dev": Part(self._dev, dev), "test": Part(sealed.frame, sealed.y)}
 
     def rescaled(self, scale: Scale) -> "Split":
-        """The same rows, prepared with another scale; the sealed test set is the same one."""
-        preparation = fit_preparation(self._train, scale)
+        """The same rows, prepared with another scale; the sealed test set is the same one.
+
+        Raises:
+            BadData: the rows are prepared by a transformer of the user's own.
+        """
+        if isinstance(self.preparation, Transformed):
+            raise BadData(
+                "Rows can be scaled in another way where caviar prepares them, but these are prepared by a transformer "
+                "of your own. Split with another transformer."
+            )
+        preparation = fit_preparation(self._train, scale, self.types)
         return replace(
             self,
             preparation=preparation,
@@ -222,6 +235,7 @@ def split(
     resolution: float = 0.01,
     task: Task | None = None,
     seed: int = 0,
+    transformer: Any = None,
 ) -> Split:
     """Divide a table into train, dev and test, and prepare the rows for a network.
 
@@ -236,6 +250,8 @@ def split(
         resolution: difference between the errors of two networks that dev must tell apart, in (0, 1).
         task: None: by the target (`task.infer_task`).
         seed: of the choice of rows, not negative; the same seed chooses the same rows on every platform.
+        transformer: one of scikit-learn's that you have fitted, on rows of train only: it prepares all rows, in place
+            of `scale` and `Table.types`. Networks on it cannot be saved as plain data.
 
     Returns:
         The split. With classes every set has its share of each (`strata.allot`).
@@ -274,7 +290,10 @@ def split(
         coding = fit_quantity(table.target[at_train])
     features = without_weights(table.features, weight)
     train = features[at_train]
-    preparation = fit_preparation(train, scale)
+    if transformer is None:
+        preparation = fit_preparation(train, scale, table.types)
+    else:
+        preparation, scale = of_transformer(transformer, train), None
     dev_part, test_part = (
         _given(part, name, table, coding, preparation)
         if isinstance(part, Table)
@@ -304,6 +323,7 @@ def split(
         n_train=own.train,
         dev_given=isinstance(dev, Table),
         scale=scale,
+        types=table.types,
         seed=int(seed),
         explanation=(*about, *preparation.words()),
         _about=tuple(about),
@@ -362,7 +382,7 @@ def open_together(splits: Sequence[Split]) -> tuple[list[Numbers], np.ndarray]:
     return [other.preparation.features(sealed.frame) for other in splits], sealed.y
 
 
-def _given(part: Table, name: str, table: Table, coding: TargetCoding, preparation: Preparation) -> Part:
+def _given(part: Table, name: str, table: Table, coding: TargetCoding, preparation: Preparation | Transformed) -> Part:
     """A set that is a table of its own: refused here, not at the end, when it does not match."""
     if part.target is None or part.target.name != coding.name:
         came = "has no target" if part.target is None else f"has the target '{part.target.name}'"
@@ -385,7 +405,7 @@ def _weights(column: str | None, own: pl.DataFrame, at_train: Whole, dev: pl.Dat
     return _frozen(scaled_weights(weights_of(own, column)[at_train], weights_of(dev, column), column))
 
 
-def _prepared(preparation: Preparation, train: pl.DataFrame, dev: pl.DataFrame) -> Numbers:
+def _prepared(preparation: Preparation | Transformed, train: pl.DataFrame, dev: pl.DataFrame) -> Numbers:
     return _frozen(np.concatenate([preparation.features(train), preparation.features(dev)]))
 
 

@@ -1,14 +1,17 @@
 """A table as it was read: feature columns, the column to predict, and what reading decided."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import polars as pl
 
+from caviar.data.column_types import ColumnType, TypeWord
 from caviar.data.fingerprint import fingerprint
 from caviar.data.images import Shape, counted, missing_in, pixels_of, shape_of, size_in_words
+from caviar.data.infer import column_types
 from caviar.data.words import count, listed
 from caviar.errors import BadData
 
@@ -36,6 +39,8 @@ class Table:
     """The column to predict, never with nulls; its name is the column's. None: only to predict for."""
     notes: tuple[str, ...] = ()
     """Sentences: what reading found and decided."""
+    given: Mapping[str, ColumnType] = field(default_factory=dict)
+    """Types of columns that a person said, or the owner of a DataFrame."""
 
     def __post_init__(self) -> None:
         if self.target is None:
@@ -70,10 +75,19 @@ class Table:
         target = () if self.target is None else (self.target.name, self.target.to_frame())
         return fingerprint(self.features, *target)
 
+    @cached_property
+    def types(self) -> Mapping[str, ColumnType]:
+        """What every feature column is taken for: as it was given, or by its cells (`infer.column_types`).
+
+        Raises:
+            BadData: cells are not of the type that was given.
+        """
+        return column_types(self.features, self.given)
+
     def describe(self) -> str:
         """What the table holds, in at most 24 lines of at most 100 characters."""
         lines = [f"{self.name}: {self._contents()}"]
-        for kind, columns in _kinds(self.features).items():
+        for kind, columns in _kinds(self.features, self.types).items():
             lines.append(f"  {kind:<10} {len(columns):>5,}  {', '.join(columns)}")
         gaps = {c.name: missing for c in self.features.get_columns() if (missing := _missing(c))}
         cells = {c.name: max(self.rows, 1) * math.prod(shape_of(c.dtype) or ()) for c in self.features.get_columns()}
@@ -106,23 +120,43 @@ class Table:
         return f"Table({self.name!r}: {self._contents()}, {target})"
 
 
-def _kinds(frame: pl.DataFrame) -> dict[str, list[str]]:
-    """Column names by kind, in the words of `describe`; text columns with their number of levels."""
-    kinds: dict[str, list[str]] = {}
-    for column in frame.get_columns():
-        if column.null_count() == frame.height:
-            kinds.setdefault("empty", []).append(column.name)
-        elif column.dtype == pl.String:
-            kinds.setdefault("text", []).append(f"{column.name} ({column.drop_nulls().n_unique():,} different)")
-        elif column.dtype == pl.Boolean:
-            kinds.setdefault("true/false", []).append(column.name)
-        elif column.dtype.is_temporal():
-            kinds.setdefault("dates", []).append(column.name)
-        elif shape := shape_of(column.dtype):
-            kinds.setdefault("images", []).append(f"{column.name} ({size_in_words(shape)}; {_range(column)})")
-        else:
-            kinds.setdefault("numbers", []).append(column.name)
-    return kinds
+_KINDS: dict[TypeWord, str] = {
+    "number": "numbers",
+    "boolean": "true/false",
+    "category": "categories",
+    "ordered": "ordered",
+    "date": "dates",
+    "text": "free text",
+    "images": "images",
+    "identifier": "identifier",
+    "constant": "constant",
+    "empty": "empty",
+    "drop": "left out",
+}
+"""Types in the words of `describe`, in its order."""
+
+
+def _kinds(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> dict[str, list[str]]:
+    """Columns by type, with what is worth knowing of each."""
+    kinds: dict[str, list[str]] = {
+        word: [_told(frame[name], kind) for name, kind in types.items() if kind.word == type_word]
+        for type_word, word in _KINDS.items()
+    }
+    return {word: columns for word, columns in kinds.items() if columns}
+
+
+def _told(column: pl.Series, kind: ColumnType) -> str:
+    """A column's name, and its levels, order or shape."""
+    match kind.word:
+        case "category" | "text":
+            return f"{column.name} ({column.drop_nulls().n_unique():,} different)"
+        case "ordered":
+            return f"{column.name} ({' < '.join(kind.levels)})"
+        case "images":
+            return f"{column.name} ({size_in_words(shape_of(column.dtype) or (0, 0, 0))}; {_range(column)})"
+        case "number" if kind.asked and kind.scale != "table":
+            return f"{column.name} ({kind.scale or 'unscaled'})"
+    return column.name
 
 
 def _missing(column: pl.Series) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from caviar.data.levels import text_form
-from caviar.data.numeric import standardized
+from caviar.data.scaling import standardized
 from caviar.data.task import Task
 from caviar.data.words import count
 from caviar.errors import BadData, BadRun, nearest

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from caviar.data.prepare import Scale
+from caviar.data.scaling import Scale
 from caviar.remedies.experiment import Bench, Candidate, Experiment, Outcome, experiment
 from caviar.remedies.remedy import Keep, Remedy
 

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, Literal
 
-from caviar.data.prepare import Scale
+from caviar.data.scaling import Scale
 from caviar.network.config import Config
 
 Keep = Literal["keep"]

@@ -8,6 +8,7 @@ training, never for variance.
 from collections.abc import Iterable, Iterator, Sequence
 
 from caviar.data.split import Split
+from caviar.data.transformed import Transformed
 from caviar.diagnosis.finding import Finding
 from caviar.network.config import OF_LAYERS, Config
 from caviar.remedies.remedy import Against, Remedy, with_layers
@@ -188,7 +189,7 @@ def _for_training(config: Config, split: Split) -> Iterator[Remedy]:
 def _changes(remedy: Remedy, config: Config, split: Split) -> bool:
     """Whether the remedy would change anything."""
     if remedy.scale != "keep":
-        return remedy.scale != split.scale
+        return remedy.scale != split.scale and not isinstance(split.preparation, Transformed)
     own = "adam" if config.optimizer == "adamw" else config.optimizer
     if remedy.settings.keys() >= {"optimizer", "learning_rate"} and remedy.settings["optimizer"] == own:
         return False

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from caviar.data.column_types import Asked, as_json
 from caviar.data.read import read
 from caviar.data.split import Split, split
 from caviar.data.task import Task
@@ -44,6 +45,7 @@ def train_networks(
     task: Task | None = None,
     out: str | Path | None = None,
     seed: int = 0,
+    types: Mapping[str, Asked] | None = None,
     explained: bool = False,
     listener: Listener | None = None,
 ) -> Trained:
@@ -59,6 +61,7 @@ def train_networks(
         task: "classification" or "regression"; None is inferred from the target.
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
         seed: of everything that is random, the division of the rows included.
+        types: what columns are, where the cells tell it wrongly, as in `read`.
         explained: tell the plan before training, and after it what was spent.
         listener: told how the work goes.
 
@@ -71,7 +74,7 @@ def train_networks(
     tell = listener or Silent()
     if seeds < 1:
         raise BadConfig(f"--seeds must be at least 1, got {seeds}. Leave it out for one network of every config.")
-    table = read(data, target)
+    table = read(data, target, types=types)
     column = table.target.name if table.target is not None else target
     given = [part if part is None or isinstance(part, (int, float)) else read(part, column) for part in (dev, test)]
     rows = split(table, *given, task=task, seed=seed)
@@ -89,6 +92,7 @@ def train_networks(
         "test": named(test),
         "task": task,
         "seed": seed,
+        "types": as_json(types),
         "rows": rows.fingerprint,
     }
     place = Path(out) if out is not None else next_folder(table.name)

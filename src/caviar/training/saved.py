@@ -20,6 +20,7 @@ from caviar.data.prepare import Preparation
 from caviar.data.read import read
 from caviar.data.split import Split
 from caviar.data.target import TargetCoding
+from caviar.data.transformed import Transformed
 from caviar.errors import BadRun
 from caviar.files import write_atomically
 from caviar.network.config import Config
@@ -40,7 +41,7 @@ class Model:
     config: Config
     weights: Weights
     statistics: tuple[Statistics, ...]
-    preparation: Preparation
+    preparation: Preparation | Transformed
     target: TargetCoding
 
     @classmethod
@@ -91,13 +92,14 @@ def save(model: Model, folder: str | Path) -> None:
         folder: where to.
 
     Raises:
-        BadRun: a network of the user's own, whose functions are no data.
+        BadRun: a network or a transformer of the user's own, whose functions are no data.
     """
     if model.config.network is not None:
         raise BadRun(
             "A model is saved as data, but functions of your own are none. Keep Run.weights (numpy.savez of their "
             "arrays) beside your code, and give them to caviar.train(..., weights=[...]) or to your own apply."
         )
+    preparation = model.preparation.to_json()
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     arrays = {}
@@ -109,7 +111,7 @@ def save(model: Model, folder: str | Path) -> None:
         "format": FORMAT,
         "task": model.target.task,
         "config": model.config.to_json(),
-        "preparation": model.preparation.to_json(),
+        "preparation": preparation,
         "target": model.target.to_json(),
     }
     with write_atomically(place / "model.safetensors") as path:
