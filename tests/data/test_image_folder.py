@@ -181,7 +181,7 @@ def test_few_unreadable_pictures_are_left_out_and_many_refused(by_class):
     table = read(root)
     np.testing.assert_array_equal(table.features["image"].to_numpy(), arrays)
     assert table.target.to_list().count("dog") == 12
-    assert table.notes[-1].startswith("1 picture that cannot be read left out (dog/no0.png: cannot identify image")
+    assert table.notes[-1].startswith("1 picture that cannot be read left out (dog/no0.png: no picture")
     with pytest.raises(BadData, match=r"Every picture to predict for must be readable, but 1 file: dog/no0.png"):
         read(root, target=False)
     broken(root, 3)

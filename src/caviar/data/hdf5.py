@@ -54,7 +54,7 @@ def read_hdf5(path: Path, target: str | None, names: Sequence[str] | None, with_
     except BadData:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
-        told = " ".join(str(error).split())[:120]
+        told = str(error).strip("'").rpartition(" (")[2].removesuffix(")")[:100]  # the innermost reason
         raise BadData(
             f"'{path.name}' must be an HDF5 file, but it cannot be read ({told}). It may be cut off or of another "
             "format: write it again."

@@ -117,7 +117,13 @@ def _object(line: bytes, number: int, path: Path) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        what = "it is nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        match error:
+            case RecursionError():
+                what = "it is nested too deep"
+            case json.JSONDecodeError():
+                what = f"{error.msg} at character {error.pos + 1:,}"
+            case _:
+                what = "a number has more digits than Python reads"
         hint = " A JSON document of many lines becomes such a file with one line for each row."
         raise BadData(
             f"Every line of '{path.name}' must be one JSON object, but line {number:,} is not: {what}."

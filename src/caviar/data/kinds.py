@@ -47,8 +47,6 @@ def stem_of(path: Path) -> str:
 
 
 def endings_in_words() -> str:
-    """`.csv, …, .h5 or .hdf5`, packed ones, and idx files."""
-    return (
-        f"{', '.join(ENDINGS)} (the text files also with {', '.join(PACKED[:-1])} or {PACKED[-1]} behind it), or be "
-        "idx files (…-images-idx3-ubyte.gz)"
-    )
+    """`.csv, … or .h5, or be the images of a pair of idx files`: the usual ending of each kind."""
+    *some, last = (ending for ending in ENDINGS if ending not in (".ndjson", ".feather", ".ipc", ".hdf5"))
+    return f"{', '.join(some)} or {last}, or be the images of a pair of idx files"

@@ -78,6 +78,8 @@ def _features(array: np.ndarray, names: Sequence[str] | None) -> tuple[pl.DataFr
             + ("; images are given as (rows, height, width, channels): X[..., None]." if array.ndim == 3 else "."),
         )
         array = array.reshape(len(array), -1)
+    if not array.shape[1]:
+        raise BadData(f"There must be columns to predict from, but X has none (shape {array.shape}). Check its slices.")
     known = [f"x{i}" for i in range(array.shape[1])] if names is None else [str(n).strip() for n in names]
     if len(known) != array.shape[1]:
         raise BadData(

@@ -123,4 +123,6 @@ def _scaled(path: Path, shape: Shape) -> np.ndarray:
 
 
 def _told(error: Exception) -> str:
+    if type(error).__name__ == "UnidentifiedImageError":  # its words hold the whole path
+        return "no picture of a known format"
     return " ".join(str(error).split())[:100] or type(error).__name__

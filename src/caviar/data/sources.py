@@ -75,7 +75,7 @@ def open_source(
             return _from_file(path, target, columns, with_target)
         except OSError as error:
             raise BadData(
-                f"'{path.name}' cannot be read: {error.strerror or error}. Check the file and its permissions."
+                f"'{path.name[:100]}' cannot be read: {error.strerror or error}. Check the file and its permissions."
             ) from None
     if is_frame(source):
         return Source(to_polars(source), "table", "the frame")
@@ -130,14 +130,16 @@ def _kind(path: Path) -> Kind:
         )
     if not suffix and kind is None:
         raise BadData(
-            f"DATA must be a folder of pictures, the name of a sample, or a file whose name must end in {ends}, "
-            f"got '{path}'. "
+            f"DATA must be a folder of pictures, the name of a sample, or a file; its name must end in "
+            f"{ends}, got '{path}'. "
             f"{nearest(path.name, SAMPLES) if not path.exists() else 'Give the file its right ending.'}"
         )
     if not path.exists():
         folder = path.parent
         if not folder.is_dir():
             raise BadData(f"There is no folder '{folder}', so no file '{path.name}' in it. Check the path.")
+        if path.is_symlink():
+            raise BadData(f"DATA must be a file, but '{path}' is a link that leads nowhere. Name the file itself.")
         raise BadData(f"There is no file '{path.name}' in '{folder}'. {_files_in(folder, path.name)}")
     if kind is None:
         raise BadData(f"A file must end in {ends}, got '{path.name}'. {_ADVICE.get(suffix, _SAVE)}")
