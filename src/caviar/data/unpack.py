@@ -28,7 +28,7 @@ def contents(path: Path, most: int | None = None) -> bytes:
     opened = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix.lower())
     if opened is None:
         with path.open("rb") as plain:
-            return plain.read() if most is None else plain.read(most)
+            return plain.read() if most is None else plain.read(min(most, path.stat().st_size))
     packed = path.stat().st_size
     bound = most_bytes(packed)
     wanted = bound + 1 if most is None else min(most, bound + 1)
