@@ -26,7 +26,11 @@ Metric = Literal["error", "auc", "log_loss", "f1", "balanced_accuracy", "rmse", 
 
 # Options that several commands have.
 Data = Annotated[
-    str | None, Parameter(help="File (csv, tsv, parquet, npz) or sample: digits, breast_cancer, wine, iris, diabetes.")
+    str | None,
+    Parameter(
+        help="File (csv, tsv, jsonl, parquet, arrow, npz, h5, idx.gz), folder of pictures, "
+        "or sample: digits, breast_cancer, wine, iris, diabetes."
+    ),
 ]
 Target = Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")]
 Dev = Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")]

@@ -131,7 +131,10 @@ def improve(
     if metric is not None and task is None:
         task = _task_for(metric, table)
     column = table.target.name if table.target is not None else target
-    given = [part if part is None or isinstance(part, (int, float)) else read(part, column) for part in (dev, test)]
+    given = [
+        part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=table.image_shape)
+        for part in (dev, test)
+    ]
     rows = split(table, *given, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)
     _check_defined(optimised, rows)

@@ -3,7 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from caviar.data.matrices import from_arrays, read_npz
+from caviar.data.matrices import from_arrays
 from caviar.errors import BadData
 
 X = np.arange(12.0).reshape(4, 3)
@@ -69,13 +69,6 @@ def test_arrays_of_many_types():
     assert from_arrays(pd.DataFrame({"q": [1, 2]}), [0, 1]).frame.columns == ["q", "y"]
 
 
-class Sparse:
-    nnz = 3
-
-    def toarray(self):
-        raise AssertionError
-
-
 @pytest.mark.parametrize(
     ("x", "y", "more", "words"),
     [
@@ -92,7 +85,6 @@ class Sparse:
         (X, Y, {"names": ["y", "b", "c"]}, "'y' is a column of X"),
         (X * 1j, None, {}, "must hold real numbers, got complex ones"),
         ([[1, 2], [3]], None, {}, "Rows must be of one length"),
-        (Sparse(), None, {}, "must be a dense array"),
         (IMAGES * 1j, None, {}, "must hold real numbers, got complex ones"),
         (IMAGES.astype(object), None, {}, r"Images must hold numbers or true/false, but X of shape .* holds object"),
         (IMAGES.astype(str), None, {}, r"Turn it into numbers with X.astype\('float32'\)"),
@@ -107,75 +99,3 @@ class Sparse:
 def test_what_does_not_fit_is_refused(x, y, more, words):
     with pytest.raises(BadData, match=words):
         from_arrays(x, y, **more)
-
-
-@pytest.fixture
-def saved(tmp_path):
-    def save(**arrays):
-        np.savez(tmp_path / "f.npz", **arrays)
-        return tmp_path / "f.npz"
-
-    return save
-
-
-@pytest.mark.parametrize("x", ["X", "x", "data", "features"])
-@pytest.mark.parametrize("y", ["y", "target", "labels"])
-def test_npz_arrays_are_known_by_name(saved, x, y):
-    made = read_npz(saved(**{x: X, y: Y, "weights": Y}), None, None)
-    assert (made.frame.width, made.target) == (4, y)
-    assert made.notes == (f"Features are the array '{x}' (4, 3), left out: 'weights'.",)
-
-
-def test_npz_with_other_names(saved):
-    made = read_npz(saved(pixels=X, digit=Y), "digit", None)
-    assert (made.frame.width, made.target) == (4, "digit")
-    assert read_npz(saved(X=X, y=Y), None, None, with_target=False).target is None
-    # a column may be the target
-    assert read_npz(saved(X=X), "b", ["a", "b", "c"]).frame.columns == ["a", "b", "c"]
-
-
-def test_npz_of_images(saved):
-    made = read_npz(saved(X=IMAGES, y=Y), None, None)
-    assert (made.frame.columns, made.target) == (["image", "y"], "y")
-    assert made.notes[0] == "Features are the array 'X' (4, 2, 3, 2)."
-    assert read_npz(saved(images=IMAGES), None, ["scan"], with_target=False).frame.columns == ["scan"]
-
-
-@pytest.mark.parametrize(
-    ("arrays", "target", "words"),
-    [
-        (
-            {"x_train": X, "x_test": X},
-            None,
-            r"it has x_train \(4, 3\), x_test \(4, 3\). Save it with numpy.savez",
-        ),
-        ({"a": Y}, None, "must have one array of features"),
-        ({"X": X, "label": Y, "y": Y}, "lable", "has no array 'lable'.* Did you mean 'label'"),
-        ({"X": np.array([[None, {}]], dtype=object)}, None, "holds Python objects, which only pickle"),
-    ],
-)
-def test_npz_that_cannot_be_used(saved, arrays, target, words):
-    with pytest.raises(BadData, match=words):
-        read_npz(saved(**arrays), target, None)
-
-
-@pytest.mark.parametrize("data", [b"PK\x03\x04garbage", b"hello", b"\x93NUMPY\x01\x00"])
-def test_damaged_npz(tmp_path, data):
-    path = tmp_path / "f.npz"
-    path.write_bytes(data)
-    with pytest.raises(BadData, match=r"must be a file that numpy.savez wrote"):
-        read_npz(path, None, None)
-
-
-def test_an_npy_is_no_npz(tmp_path):
-    with (tmp_path / "f.npz").open("wb") as file:
-        np.save(file, X)
-    with pytest.raises(BadData, match=r"must be a file that numpy.savez wrote"):
-        read_npz(tmp_path / "f.npz", None, None)
-
-
-def test_an_npz_that_was_cut_off(saved):
-    path = saved(X=X, y=Y)
-    path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(BadData, match="write it again"):
-        read_npz(path, None, None)

@@ -90,3 +90,31 @@ def test_points_are_thousands_beside_decimal_commas():
     decimal = column("0,5", "1", name="d")
     assert marks_of([decimal, column("1.234", "12")], ";")["c"] == "thousands point"
     assert marks_of([decimal, column("1.234", "1.5")], ";")["c"] == "point"
+
+
+GAPS = " \u00a0\u2009\u202f'\u2019"
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("comma", [False, True])
+@given(numbers=st.lists(st.integers(-(10**11), 10**11), min_size=1, max_size=20))
+def test_blanks_and_apostrophes_part_thousands(numbers, gap, comma):
+    written = [
+        f"{n / 100:,.2f}".replace(".", ";").replace(",", gap).replace(";", "," if comma else ".") for n in numbers
+    ]
+    cells = column(*written)
+    marks = "thousands gap, decimal comma" if comma else "thousands gap"
+    assert parse(cells, marks).to_list() == [n / 100 for n in numbers]
+    if any(abs(n) >= 10**5 for n in numbers):
+        assert marks_of([cells], ";") == {cells.name: marks}
+
+
+def test_other_blanks_are_no_thousands():
+    for text in ("12 34", "0 123", "1 2345", "1  234", "1 234 56", "12:30", "1 234 m"):
+        assert parse(column(text), "thousands gap").to_list() == [None]
+        assert marks_of([column(text)], ";") == {}
+
+
+def test_a_comma_beside_them_is_a_decimal_one():
+    sure, unclear = column("1 234,5", "2 000,25").alias("a"), column("1,234", "5,678").alias("b")
+    assert marks_of([sure, unclear], "\t")["b"] == "decimal comma"

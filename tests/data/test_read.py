@@ -226,17 +226,25 @@ def test_missing_files_suggest_the_nearest(tmp_path):
     (tmp_path / "notes.md").write_text("x")
     with pytest.raises(BadData, match=r"no file 'house.csv' in .* Did you mean 'houses.csv'\?"):
         read(tmp_path / "house.csv", target="y")
-    with pytest.raises(BadData, match=r"is a folder. Name one of its files, such as 'houses.csv'"):
+    with pytest.raises(BadData, match=r"a folder of pictures .* has none. Name one of its files, such as 'houses.csv'"):
         read(tmp_path, target="y")
     with pytest.raises(BadData, match=r"There is no folder .*nowhere"):
         read(tmp_path / "nowhere" / "f.csv")
-    with pytest.raises(BadData, match=r"must end in .csv, .tsv, .txt, .parquet or .npz, got 'notes.md'"):
+    with pytest.raises(BadData, match=r"must end in \.csv, .* got 'notes.md'\. Save the table as"):
         read(tmp_path / "notes.md")
     with pytest.raises(BadData, match="Did you mean 'iris'"):
         read("irsi")
-    (tmp_path / "f.csv.gz").write_bytes(b"x")
-    with pytest.raises(BadData, match="Unpack it first"):
-        read(tmp_path / "f.csv.gz")
+    for name, advice in (
+        ("f.csv.zst", "Unpack it first"),
+        ("f.parquet.gz", "Unpack it first"),
+        ("f.json", "one object per line"),
+        ("f.pkl", "A pickle could run anything"),
+        ("f.npy", "numpy.savez"),
+        ("f.png", "Name the folder of the pictures"),
+    ):
+        (tmp_path / name).write_bytes(b"x")
+        with pytest.raises(BadData, match=advice):
+            read(tmp_path / name)
 
 
 def test_damaged_parquet_files(tmp_path, capfd):

@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 import toy_splits
+from PIL import Image
 from scipy.special import softmax
 
 import caviar
@@ -162,3 +163,20 @@ def test_saving_again_replaces_whole_files(saved, tmp_path):
     caviar.save(other, folder)
     np.testing.assert_array_equal(caviar.load(folder).weights[0].w, other.weights[0].w)
     assert len(list(folder.iterdir())) == 2
+
+
+def test_pictures_of_any_size_are_predicted_in_the_size_of_training(tmp_path, monkeypatch):
+    monkeypatch.setattr("caviar.data.image_cache.cache_folder", lambda: tmp_path / "cache")
+
+    def pictures(root, side, mode):
+        for kind, value in (("dark", 20), ("light", 220)):
+            (tmp_path / root / kind).mkdir(parents=True)
+            for i in range(12):
+                Image.new(mode, (side, side), (value + i,) * len(mode)).save(tmp_path / root / kind / f"{i:02}.png")
+        return tmp_path / root
+
+    split = caviar.split(caviar.read(pictures("small", 6, "L")))
+    model = model_of(split, caviar.Config(hidden_units=4, epochs=30, learning_rate=0.03))
+    large = pictures("large", 90, "RGB")
+    for answer in (model.predict(large), caviar.predict(model, str(large))):
+        assert answer["prediction"].to_list() == ["dark"] * 12 + ["light"] * 12

@@ -194,6 +194,8 @@ def _about_commas(ways: dict[str, Marks]) -> list[str]:
         "decimal comma": "Numbers with a decimal comma (1,5 is 1.5)",
         "thousands comma": "Numbers with a comma for thousands (1,234 is 1234)",
         "thousands point": "Numbers with a point for thousands, as others have a decimal comma (1.234 is 1234)",
+        "thousands gap": "Numbers with a blank or apostrophe for thousands (1 234.5 is 1234.5)",
+        "thousands gap, decimal comma": "Numbers with a blank for thousands and a decimal comma (1 234,5 is 1234.5)",
     }
     return [
         f"{sentence}: {listed([name for name, way in ways.items() if way == marks])}."

@@ -1,12 +1,10 @@
-"""Arrays become columns: (X, y) from memory, and the arrays of an .npz file.
+"""Arrays become columns: X, and perhaps y.
 
 An array of four axes is one of images (rows, height, width, channels): one column (`images`).
 """
 
 import math
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +12,10 @@ import polars as pl
 
 from caviar.data.frames import is_frame, series_to_polars, to_polars
 from caviar.data.images import IMAGE, counted, images_of
+from caviar.data.sparse import dense, filled_share, is_sparse
 from caviar.data.text import refuse_duplicates
-from caviar.data.words import count, listed
-from caviar.errors import BadData, nearest
-
-_FEATURES = ("X", "x", "data", "features")
-_TARGETS = ("y", "target", "labels")
+from caviar.data.words import count
+from caviar.errors import BadData
 
 
 class Columns(NamedTuple):
@@ -27,8 +23,8 @@ class Columns(NamedTuple):
 
     frame: pl.DataFrame
     """Features, and the target as its last column when there is one."""
-    target: str | None
-    notes: tuple[str, ...]
+    target: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def from_arrays(x: Any, y: Any = None, *, names: Sequence[str] | None = None, target: str = "y") -> Columns:
@@ -42,12 +38,14 @@ def from_arrays(x: Any, y: Any = None, *, names: Sequence[str] | None = None, ta
         target: name of the target column.
 
     Returns:
-        The columns; sentences about images, and about what was flattened.
+        The columns; sentences about images, about what was flattened, and about a sparse X that was filled up.
 
     Raises:
         BadData: a shape that does not fit, names that do not fit, or complex numbers.
     """
     frame, notes = (to_polars(x), ()) if is_frame(x) else _features(_array(x, "X"), names)
+    if is_sparse(x):
+        notes = (f"X is sparse, {filled_share(x):.2g} of its cells are not 0; it is filled up with zeros.", *notes)
     if y is None:
         return Columns(frame, None, notes)
     column = _target(y, target)
@@ -61,68 +59,6 @@ def from_arrays(x: Any, y: Any = None, *, names: Sequence[str] | None = None, ta
             f"The target must have a name of its own, but '{target}' is a column of X. Rename it, or pass target=..."
         )
     return Columns(frame.with_columns(column), target, notes)
-
-
-def read_npz(path: Path, target: str | None, names: Sequence[str] | None, with_target: bool = True) -> Columns:
-    """Columns of the arrays of an .npz file; nothing is unpickled.
-
-    Args:
-        path: an existing file.
-        target: name of the array that is the target; None: an array called y, target or labels.
-        names: of the columns.
-        with_target: False leaves out the target.
-
-    Returns:
-        The columns, with a sentence about arrays that were left out.
-
-    Raises:
-        BadData: not an npz file, no feature array, or arrays of Python objects.
-    """
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            held = {name: file[name] for name in file.files}
-    except (
-        ValueError,
-        TypeError,
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        KeyError,
-        NotImplementedError,  # what zipfile raises for a compression that it does not know
-        AttributeError,
-    ) as error:
-        if "pickle" in str(error) and zipfile.is_zipfile(path):
-            raise BadData(
-                f"The arrays of '{path.name}' must hold numbers or text, but one holds Python objects, "
-                "which only pickle can read and which could run anything. Save it with array.astype(float) "
-                "or .astype(str)."
-            ) from None
-        raise BadData(
-            f"'{path.name}' must be a file that numpy.savez wrote, but it cannot be read "
-            f"({type(error).__name__}). It may be cut off or of another format: write it again."
-        ) from None
-    shapes = {name: array.shape for name, array in held.items()}
-    shown = listed([f"{name} {shape}" for name, shape in shapes.items()], 8).replace("'", "")
-    is_array = target is not None and target in held
-    y = target if is_array else next((name for name in _TARGETS if name in held), None)
-    x = next((name for name in _FEATURES if name in held and name != y), None)
-    if x is None:
-        tall = [name for name, shape in shapes.items() if len(shape) >= 2 and name != y]
-        if len(tall) != 1:
-            raise BadData(
-                f"'{path.name}' must have one array of features, called X, x, data or features, but it has "
-                f"{shown or 'none'}. Save it with numpy.savez(path, X=..., y=...)."
-            )
-        x = tall[0]
-    if target is not None and not is_array and (y is not None or held[x].ndim > 2):
-        raise BadData(f"'{path.name}' has no array '{target}' (it has {shown}). {nearest(target, held)}")
-    columns = from_arrays(held[x], held[y] if y is not None and with_target else None, names=names, target=y or "y")
-    rest = [name for name in held if name not in (x, y)]
-    notes = (
-        f"Features are the array '{x}' {shapes[x]}" + (f", left out: {listed(rest)}." if rest else "."),
-        *columns.notes,
-    )
-    return columns._replace(notes=notes)
 
 
 def _features(array: np.ndarray, names: Sequence[str] | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
@@ -142,6 +78,8 @@ def _features(array: np.ndarray, names: Sequence[str] | None) -> tuple[pl.DataFr
             + ("; images are given as (rows, height, width, channels): X[..., None]." if array.ndim == 3 else "."),
         )
         array = array.reshape(len(array), -1)
+    if not array.shape[1]:
+        raise BadData(f"There must be columns to predict from, but X has none (shape {array.shape}). Check its slices.")
     known = [f"x{i}" for i in range(array.shape[1])] if names is None else [str(n).strip() for n in names]
     if len(known) != array.shape[1]:
         raise BadData(
@@ -169,8 +107,8 @@ def _images(array: np.ndarray, names: Sequence[str] | None) -> tuple[pl.DataFram
 
 
 def _array(values: Any, what: str) -> np.ndarray:
-    if hasattr(values, "toarray") and hasattr(values, "nnz"):
-        raise BadData(f"{what} must be a dense array, got a sparse one. Pass {what}.toarray() if it fits into memory.")
+    if is_sparse(values):
+        values = dense(values, what)
     try:
         array = (
             np.ma.filled(values.astype(float), np.nan) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)

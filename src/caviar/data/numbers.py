@@ -11,8 +11,12 @@ import polars as pl
 
 from caviar.errors import BadData
 
-Marks = Literal["point", "decimal comma", "thousands comma", "thousands point"]
-"""How the numbers of a column are written: 1.5, 1.234,5, 1,234.5, or 1.234 for a thousand and more."""
+Marks = Literal[
+    "point", "decimal comma", "thousands comma", "thousands point", "thousands gap", "thousands gap, decimal comma"
+]
+"""How the numbers of a column are written: 1.5, 1.234,5, 1,234.5, 1.234 for a thousand and more, 1 234.5 or 1'234.5,
+or 1 234,5.
+"""
 
 ENOUGH = 0.9
 """A text column is numeric when at least this share of its cells are numbers."""
@@ -20,6 +24,9 @@ ENOUGH = 0.9
 _SIGN, _POWER = r"^[+-]?", r"([eE][+-]?\d+)?$"
 _DECIMAL_COMMA = rf"{_SIGN}(\d*|[1-9]\d{{0,2}}(\.\d{{3}})+)(,\d+)?{_POWER}"
 _THOUSANDS_COMMA = rf"{_SIGN}[1-9]\d{{0,2}}(,\d{{3}})+(\.\d*)?$"
+_GAP = "[ \u00a0\u2009\u202f'\u2019]"
+"""Blanks and apostrophes that part thousands, as French and Swiss programs write them."""
+_GAPS = rf"{_SIGN}[1-9]\d{{0,2}}({_GAP}\d{{3}})+([.,]\d*)?$"
 _THOUSANDS_POINT = rf"{_SIGN}[1-9]\d{{0,2}}(\.\d{{3}})+$"
 
 
@@ -46,6 +53,12 @@ def parse(text: pl.Series, marks: Marks = "point") -> pl.Series:
         case "thousands point":
             fits = text.str.contains(_THOUSANDS_POINT) | ~text.str.contains(".", literal=True)
             plain = _where(text.str.replace_all(".", "", literal=True), fits)
+        case "thousands gap" | "thousands gap, decimal comma":
+            plain = pl.select(
+                pl.when(text.str.contains(_GAPS)).then(text.str.replace_all(_GAP, "")).otherwise(text)
+            ).to_series()
+            if marks == "thousands gap, decimal comma":
+                return parse(plain, "decimal comma")
         case _:
             assert_never(marks)
     whole = plain.cast(pl.Int64, strict=False)
@@ -79,6 +92,9 @@ def marks_of(columns: Sequence[pl.Series], delimiter: str | None) -> dict[str, M
                 shares["thousands comma"] = _share(parse(filled, "thousands comma"))
             elif filled.str.contains(_THOUSANDS_POINT).any():
                 shares["thousands point"] = _share(parse(filled, "thousands point"))
+            if filled.str.contains(_GAPS).any():
+                shares["thousands gap"] = _share(parse(filled, "thousands gap"))
+                shares["thousands gap, decimal comma"] = _share(parse(filled, "thousands gap, decimal comma"))
         best = max(shares.values())
         ways: list[Marks] = [way for way, share in shares.items() if share == best]
         if best < ENOUGH:
@@ -103,7 +119,7 @@ def marks_of(columns: Sequence[pl.Series], delimiter: str | None) -> dict[str, M
 
 def _by_the_rest(column: pl.Series, known: set[Marks], points: bool, delimiter: str | None) -> Marks:
     """What 1,234 means in a column that does not tell; `points`: another one has decimal points."""
-    decimal = "decimal comma" in known
+    decimal = bool(known & {"decimal comma", "thousands gap, decimal comma"})
     thousands = "thousands comma" in known or points
     if decimal != thousands:
         return "decimal comma" if decimal else "thousands comma"

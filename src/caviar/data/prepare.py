@@ -70,13 +70,14 @@ class Preparation:
             BadData: a column is missing, or holds something else than the train rows did.
         """
         matrix = np.empty((frame.height, self.width), np.float32)
+        there = {column.name: column for column in frame.get_columns()}  # frame.columns makes a list at every call
         at = 0
         for column in self.columns:
             if isinstance(column, Dropped):
                 continue
-            if column.column not in frame.columns:
+            if column.column not in there:
                 raise _missing(column, frame.columns)
-            matrix[:, at : at + len(column.names)] = column.outputs(frame[column.column])
+            matrix[:, at : at + len(column.names)] = column.outputs(there[column.column])
             at += len(column.names)
         return matrix
 

@@ -19,25 +19,31 @@ def read(
     name: str | None = None,
     columns: Sequence[str] | None = None,
     types: Mapping[str, Asked] | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> Table:
-    """Read a table from a file, a sample, a DataFrame or arrays.
+    """Read a table from a file, a folder of pictures, a sample, a DataFrame or arrays.
 
     Delimiter, encoding, quoting, missing marks, decimal commas and the type of every column are found; what
     was decided stands in `Table.notes`. Images are an array X (rows, height, width, channels), channels last:
-    they become one column, `image`.
+    they become one column, `image`, as the pictures of a folder do.
 
     Args:
-        source: a path (.csv, .tsv, .txt, .parquet, .npz); the name of a scikit-learn sample (digits,
-            breast_cancer, wine, iris, diabetes); a DataFrame of any library; `(X, y)`; or X.
-        target: the column to predict; in an .npz file the array to predict. None: the one that is built
-            in (samples, `(X, y)`, an array called y, target or labels). False: no target, for prediction;
-            a target column that is there is a column like the others.
+        source: a path: .csv, .tsv, .txt, .jsonl or .ndjson, also packed (.gz, .bz2, .xz); .parquet; .arrow,
+            .feather or .ipc; .npz; .h5 or .hdf5; the images of a pair of idx files (…-images-idx3-ubyte.gz); a
+            folder of pictures with one sub-folder per class, or with a CSV file of file names and labels. The name
+            of a scikit-learn sample (digits, breast_cancer, wine, iris, diabetes); a DataFrame of any library;
+            `(X, y)`; or X. X may be a sparse matrix of SciPy.
+        target: the column to predict; in an .npz or HDF5 file the array to predict. None: the one that is built
+            in (samples, `(X, y)`, an array called y, target or labels, the classes of a folder). False: no target,
+            for prediction; a target column that is there is a column like the others.
         name: of the table; None: the file's, the sample's, or "table".
         columns: names of the feature columns: the ones to use, or those to give to the columns of an array.
         types: what columns are, where the cells tell it wrongly (`Table.types`): one of "number", "standard", "robust",
             "quantile", "log", "unscaled" (numbers, the last five scaled in a way of their own), "category", "ordered"
             (where the order is known), "boolean", "date", "text", "drop"; or the levels of an ordered column, from low
             to high.
+        image_shape: (height, width), or (height, width, channels), to which the pictures of a folder are scaled.
+            None: 64 x 64 unless all have one size that is not larger; other sources keep what they have.
 
     Returns:
         The table.
@@ -48,7 +54,7 @@ def read(
     if isinstance(columns, str):
         raise BadData(f"columns must be a list of names, got the text '{columns}'. Write columns=['{columns}'].")
     named = None if target is None or target is False else str(target).strip()
-    opened = open_source(source, named, columns, with_target=target is not False)
+    opened = open_source(source, named, columns, target is not False, image_shape)
     if not opened.frame.height:
         raise BadData(f"A table must have rows, but {opened.label} has none. Check what was exported or filtered.")
     wanted = None if target is False else _wanted(opened, named)

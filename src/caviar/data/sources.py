@@ -1,4 +1,4 @@
-"""What was handed to `read` becomes columns: a file, a sample, a frame or arrays.
+"""What was handed to `read` becomes columns: a file, a folder, a sample, a frame or arrays.
 
 Types are left to `columns`, the choice of the target and the checks of the whole table to `read`.
 """
@@ -6,18 +6,23 @@ Types are left to `columns`, the choice of the target and the checks of the whol
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, assert_never, cast
 
 import polars as pl
 
+from caviar.data.columnar import read_arrow, read_parquet
 from caviar.data.frames import is_frame, to_polars
-from caviar.data.matrices import from_arrays, read_npz
+from caviar.data.hdf5 import read_hdf5
+from caviar.data.idx import read_idx
+from caviar.data.image_folder import holds_pictures, read_image_folder
+from caviar.data.json_lines import read_json_lines
+from caviar.data.kinds import Kind, endings_in_words, kind_of, stem_of
+from caviar.data.matrices import Columns, from_arrays
+from caviar.data.npz import read_npz
+from caviar.data.pictures import ENDINGS
 from caviar.data.samples import SAMPLES, TARGET, Sample, load_sample
 from caviar.data.text import read_text
 from caviar.errors import BadData, nearest
-
-TEXT_FILES = (".csv", ".tsv", ".txt")
-FILES = (*TEXT_FILES, ".parquet", ".npz")
 
 
 class Source(NamedTuple):
@@ -35,7 +40,13 @@ class Source(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def open_source(source: Any, target: str | None, columns: Sequence[str] | None, with_target: bool) -> Source:
+def open_source(
+    source: Any,
+    target: str | None,
+    columns: Sequence[str] | None,
+    with_target: bool,
+    image_shape: Sequence[int] | None = None,
+) -> Source:
     """Columns of anything that `read` takes.
 
     Args:
@@ -43,6 +54,7 @@ def open_source(source: Any, target: str | None, columns: Sequence[str] | None, 
         target: the target's name: names y, and chooses an array of an .npz file.
         columns: names for the columns of an array.
         with_target: False leaves out the y of arrays.
+        image_shape: what the pictures of a folder are scaled to.
 
     Returns:
         Columns, and where they came from.
@@ -55,7 +67,16 @@ def open_source(source: Any, target: str | None, columns: Sequence[str] | None, 
         loaded = load_sample(cast(Sample, source))
         return Source(loaded.frame, source, f"sample '{source}'", TARGET, notes=(loaded.note,))
     if isinstance(source, str | os.PathLike):
-        return _from_file(Path(source), target, columns, with_target)
+        path = Path(source)
+        try:
+            if path.is_dir() and holds_pictures(path):
+                made = read_image_folder(path, target, columns, with_target, image_shape)
+                return _of_arrays(made, path.resolve().name, f"'{path}'")
+            return _from_file(path, target, columns, with_target)
+        except OSError as error:
+            raise BadData(
+                f"'{path.name[:100]}' cannot be read: {error.strerror or error}. Check the file and its permissions."
+            ) from None
     if is_frame(source):
         return Source(to_polars(source), "table", "the frame")
     x, y = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
@@ -66,73 +87,82 @@ def open_source(source: Any, target: str | None, columns: Sequence[str] | None, 
         )
     names = None if is_frame(x) else columns
     made = from_arrays(x, y if with_target else None, names=names, target=target if y is not None and target else "y")
-    return Source(made.frame, "table", "the array", made.target, notes=made.notes)
+    return _of_arrays(made, "table", "the array")
+
+
+def _of_arrays(made: Columns, name: str, label: str) -> Source:
+    return Source(made.frame, name, label, made.target, notes=made.notes)
 
 
 def _from_file(path: Path, target: str | None, columns: Sequence[str] | None, with_target: bool) -> Source:
-    kind = path.suffix.lower()
-    _check_path(path, kind)
-    label = f"'{path.name}'"
-    try:
-        if kind in TEXT_FILES:
+    kind = _kind(path)
+    label, name = f"'{path.name}'", stem_of(path)
+    if kind != "text" and not path.stat().st_size:
+        raise BadData(f"{label} must hold a table, but it has no bytes. Write it again.")
+    match kind:
+        case "text":
             text = read_text(path)
-            return Source(text.cells, path.stem, label, None, text.delimiter, text.notes)
-        if not path.stat().st_size:
-            raise BadData(f"{label} must hold a table, but it has no bytes. Write it again.")
-        if kind == ".npz":
+            return Source(text.cells, name, label, None, text.delimiter, text.notes)
+        case "json lines":
+            made = Columns(*read_json_lines(path))
+        case "parquet":
+            made = Columns(to_polars(read_parquet(path)))
+        case "arrow":
+            made = Columns(to_polars(read_arrow(path)))
+        case "npz":
             made = read_npz(path, target, columns, with_target)
-            return Source(made.frame, path.stem, label, made.target, notes=made.notes)
-        return Source(to_polars(_parquet(path)), path.stem, label)
-    except OSError as error:
-        raise BadData(
-            f"{label} cannot be read: {error.strerror or error}. Check the file and its permissions."
-        ) from None
+        case "hdf5":
+            made = read_hdf5(path, target, columns, with_target)
+        case "idx":
+            made = read_idx(path, target, columns, with_target)
+        case _:
+            assert_never(kind)
+    return _of_arrays(made, name, label)
 
 
-def _parquet(path: Path) -> pl.DataFrame:
-    try:
-        with path.open("rb") as file:
-            whole = file.read(4) == b"PAR1" and file.seek(-4, os.SEEK_END) > 0 and file.read() == b"PAR1"
-        if whole:
-            return pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        pass
-    raise BadData(
-        f"'{path.name}' must be a parquet file, but it cannot be read as one: it is cut off, damaged or of "
-        "another format. Write it again."
-    )
-
-
-def _check_path(path: Path, kind: str) -> None:
-    """A folder, a missing file and an unknown kind each have their own sentence."""
-    ends = f"{', '.join(FILES[:-1])} or {FILES[-1]}"
+def _kind(path: Path) -> Kind:
+    """The reader for a file; a folder, a missing file and an unknown kind each have their own sentence."""
+    ends, kind, suffix = endings_in_words(), kind_of(path), path.suffix.lower()
     if path.is_dir():
-        raise BadData(f"DATA must be a file ({ends}), but '{path}' is a folder. {_files_in(path, None)}")
-    if not kind:
         raise BadData(
-            f"DATA must be a file ending in {ends}, or the name of a sample, got '{path}'. "
+            f"DATA must be a file or a folder of pictures ({', '.join(ENDINGS)}), but '{path}' has none. "
+            f"{_files_in(path, None)}"
+        )
+    if not suffix and kind is None:
+        raise BadData(
+            f"DATA must be a folder of pictures, the name of a sample, or a file; its name must end in "
+            f"{ends}, got '{path}'. "
             f"{nearest(path.name, SAMPLES) if not path.exists() else 'Give the file its right ending.'}"
         )
     if not path.exists():
         folder = path.parent
         if not folder.is_dir():
             raise BadData(f"There is no folder '{folder}', so no file '{path.name}' in it. Check the path.")
+        if path.is_symlink():
+            raise BadData(f"DATA must be a file, but '{path}' is a link that leads nowhere. Name the file itself.")
         raise BadData(f"There is no file '{path.name}' in '{folder}'. {_files_in(folder, path.name)}")
-    if kind not in FILES:
-        advice = (
-            "Unpack it first."
-            if kind in (".gz", ".zip", ".bz2", ".xz", ".zst")
-            else "Save the table as CSV or parquet."
-        )
-        raise BadData(f"A file must end in {ends}, got '{path.name}'. {advice}")
+    if kind is None:
+        raise BadData(f"A file must end in {ends}, got '{path.name}'. {_ADVICE.get(suffix, _SAVE)}")
     if not path.is_file():
         raise BadData(f"DATA must be a plain file, but '{path}' is none. Write its contents to a file first.")
+    return kind
+
+
+_SAVE = "Save the table as CSV or parquet."
+_UNPACK = "Unpack it first."
+_ADVICE = {
+    **dict.fromkeys((".gz", ".bz2", ".xz", ".zip", ".zst", ".7z", ".rar", ".tar", ".tgz"), _UNPACK),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "A pickle could run anything: save the table as parquet."),
+    ".npy": "Save features and target together: numpy.savez(path, X=..., y=...).",
+    ".json": "Save it with one object per line: frame.to_json(path, orient='records', lines=True) writes .jsonl.",
+    **dict.fromkeys((".png", ".jpg", ".jpeg"), "Name the folder of the pictures, with one sub-folder for each class."),
+}
 
 
 def _files_in(folder: Path, wanted: str | None) -> str:
     """The end of a message: the files that could have been meant."""
     try:
-        there = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in FILES)
+        there = sorted(p.name for p in folder.iterdir() if kind_of(p) is not None)
     except OSError:
         there = []
     if not there:

@@ -14,6 +14,7 @@ import polars as pl
 
 from caviar.data.decode import decode
 from caviar.data.records import NAMES, records
+from caviar.data.unpack import contents
 from caviar.data.words import count, listed
 from caviar.errors import BadData
 
@@ -31,7 +32,7 @@ class Text(NamedTuple):
 
 
 def read_text(path: Path) -> Text:
-    """Read a .csv, .tsv or .txt file as text cells.
+    """Read a .csv, .tsv or .txt file as text cells; packed ones (gz, bz2, xz) are unpacked.
 
     Blank lines are left out (in a file of one column only those at its end), and so are columns without
     name and cells, and rows without any cell at the end of the file.
@@ -46,7 +47,7 @@ def read_text(path: Path) -> Text:
         BadData: no bytes, no rows, not text, cells that do not match the header, a quote that is never
             closed, or two columns of one name.
     """
-    data, encoding = decode(path.read_bytes(), path)
+    data, encoding = decode(contents(path), path)
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     data, given = without_blank_ends(data)

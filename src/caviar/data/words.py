@@ -27,3 +27,15 @@ def has(number: int) -> str:
 def _short(item: object, most: int = 40) -> str:
     text = repr(item)
     return text if len(text) <= most else f"{text[: most - 2]}…{text[-1]}"
+
+
+def bytes_in_words(number: int) -> str:
+    """`812 bytes`, `3.4 MB`, `120 GB`: decimal, two digits at least."""
+    if number < 1000:
+        return count(number, "byte")
+    size, unit = float(number), ""
+    for unit in ("kB", "MB", "GB", "TB", "PB", "EB"):  # noqa: B007  (the last one is used below)
+        size /= 1000
+        if size < 999.5:
+            break
+    return f"{size:.1f} {unit}" if size < 9.95 else f"{size:,.0f} {unit}"

@@ -76,7 +76,10 @@ def train_networks(
         raise BadConfig(f"--seeds must be at least 1, got {seeds}. Leave it out for one network of every config.")
     table = read(data, target, types=types)
     column = table.target.name if table.target is not None else target
-    given = [part if part is None or isinstance(part, (int, float)) else read(part, column) for part in (dev, test)]
+    given = [
+        part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=table.image_shape)
+        for part in (dev, test)
+    ]
     rows = split(table, *given, task=task, seed=seed)
     by_name = configs or {"default": Config()}
     networks = _networks(by_name, [(seed + i) % _SEEDS for i in range(seeds)], rows)

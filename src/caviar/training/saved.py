@@ -71,7 +71,8 @@ class Model:
         classes = self.target.classes
         if proba and classes is None:
             raise BadRun(f"Probabilities need classes, but {self.target.name!r} is a number. Leave --proba out.")
-        frame = data if isinstance(data, pl.DataFrame) else read(data, target=False).features
+        shape = self.preparation.image_shape  # the pictures of a folder are scaled to it
+        frame = data if isinstance(data, pl.DataFrame) else read(data, target=False, image_shape=shape).features
         raw = self.outputs(frame)
         if classes is None:
             return pl.DataFrame({"prediction": self.target.decode(raw[:, 0])})
@@ -171,7 +172,8 @@ def predict(model: Model | str | Path, data: Any, *, proba: bool = False) -> pl.
         BadData: `data` cannot be read or lacks a column.
     """
     ready = model if isinstance(model, Model) else load(model)
-    return ready.predict(read(data, target=False).features, proba=proba)
+    table = read(data, target=False, image_shape=ready.preparation.image_shape)
+    return ready.predict(table.features, proba=proba)
 
 
 def _layers(

@@ -1,0 +1,77 @@
+"""Parquet and Arrow files become frames."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from caviar.data.bounds import check_unpacked
+from caviar.errors import BadData
+
+_REFUSED = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, OverflowError, ValueError)
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """Columns of a parquet file.
+
+    Raises:
+        BadData: it is cut off, damaged, of another format, or claims more cells than its size allows.
+    """
+    with path.open("rb") as file:
+        whole = file.read(4) == b"PAR1" and file.seek(-4, os.SEEK_END) > 0 and file.read() == b"PAR1"
+    frame = _read(path, pl.scan_parquet, pl.read_parquet) if whole else None
+    if frame is None:
+        raise _unreadable(path, "a parquet file")
+    return frame
+
+
+def read_arrow(path: Path) -> pl.DataFrame:
+    """Columns of an Arrow file (Feather version 2, IPC) or stream.
+
+    Raises:
+        BadData: it is cut off, damaged, of another format, or claims more cells than its size allows.
+    """
+    with path.open("rb") as file:
+        begin = file.read(6)
+    if begin == b"ARROW1":
+        frame = _read(path, pl.scan_ipc, pl.read_ipc)
+    elif begin[:4] == b"\xff\xff\xff\xff":
+        frame = _read(path, None, pl.read_ipc_stream)
+    elif begin[:4] == b"FEA1":
+        raise BadData(
+            f"An Arrow file must be of Feather's version 2, but '{path.name}' is of version 1. Write it again with a "
+            "current library, or save it as parquet."
+        )
+    else:
+        frame = None
+    if frame is None:
+        raise _unreadable(path, "an Arrow file (Feather, IPC)")
+    return frame
+
+
+def _read(path: Path, scan: Callable[..., pl.LazyFrame] | None, read: Callable[..., Any]) -> pl.DataFrame | None:
+    """The frame, once the number of its cells is known to be possible; None where polars cannot read it.
+
+    The path goes in as an open file: polars would take *, ? and [ in a path as a pattern, and a link as an address.
+    """
+    try:
+        if scan is not None:
+            with path.open("rb") as file:
+                counted = scan(file)
+                cells = int(counted.select(pl.len()).collect().item()) * len(counted.collect_schema())
+            check_unpacked(path.stat().st_size, 8 * cells, f"'{path.name}'")
+        with path.open("rb") as file:
+            return read(file)
+    except BadData:
+        raise
+    except _REFUSED:
+        return None
+
+
+def _unreadable(path: Path, what: str) -> BadData:
+    return BadData(
+        f"'{path.name}' must be {what}, but it cannot be read as one: it is cut off, damaged or of another format. "
+        "Write it again."
+    )
