@@ -7,15 +7,16 @@ that an interrupted run goes on where it was.
 
 import dataclasses
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 from caviar.data.read import read
-from caviar.data.split import Split, split
+from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.data.task import Task, infer_task
 from caviar.diagnosis import sanity
@@ -30,6 +31,8 @@ from caviar.remedies.experiment import Candidate, Experiment, Outcome, experimen
 from caviar.remedies.rules import prescribe
 from caviar.reporting import words
 from caviar.reporting.conclusion import conclusion, seed_noise
+from caviar.reporting.division import Division
+from caviar.reporting.looks import looks
 from caviar.reporting.report import write_curves, write_report
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_summary
 from caviar.reporting.story import Story, held_out_error, summary
@@ -83,6 +86,11 @@ def improve(
     config: Config | None = None,
     dev: Any = None,
     test: Any = None,
+    group: str | None = None,
+    time: str | None = None,
+    by: str | None = None,
+    source: Sequence[str] | None = None,
+    bridge: bool | None = None,
     task: Task | None = None,
     metric: MetricName | None = None,
     optimal_error: float | None = None,
@@ -101,6 +109,11 @@ def improve(
         config: the network that is to be improved; None is `Config()`.
         dev: rows to choose by: a share, a number of rows, or anything `read` takes; None follows the course's rule.
         test: rows to judge by at the end, likewise; 0 for none.
+        group: rows with the same value in this column are in one set; this and the next are as in `split`.
+        time: column of dates or numbers by which dev and test rows are later than train rows.
+        by: column that says train, dev or test in every row.
+        source: column and value: dev and test take only such rows.
+        bridge: hold a part of train as a set of its own.
         task: "classification" or "regression"; None is inferred from the target.
         metric: what is optimised; None is error or rmse.
         optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
@@ -121,7 +134,7 @@ def improve(
         BadSpace: a budget that is not above 0.
         BadRun: `out` holds another run, or is in use.
     """
-    began = time.monotonic()
+    began = monotonic()
     Budget(seconds, trials)
     tell = listener or Silent()
     table = read(data, target)
@@ -129,7 +142,8 @@ def improve(
         task = _task_for(metric, table)
     column = table.target.name if table.target is not None else target
     given = [part if part is None or isinstance(part, (int, float)) else read(part, column) for part in (dev, test)]
-    rows = split(table, *given, task=task, seed=seed)
+    division = Division(group, time, by, source, bridge)
+    rows = division.split(table, *given, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)
     _check_defined(optimised, rows)
     _check_optimal(optimal_error, rows)
@@ -147,6 +161,7 @@ def improve(
         "config": None if config is None else config.to_json(),
         "dev": named(dev),
         "test": named(test),
+        **division.asked,
         "task": task,
         "metric": metric,
         "optimal_error": optimal_error,
@@ -262,6 +277,8 @@ class _Loop:
             split=self.split,
             refit=refit,
             seeds=self._final_seeds,
+            by=f"caviar improve, run {self.folder.path.absolute()}",
+            run=self.folder.plan("run", lambda: uuid4().hex),
         )
         findings += self._overfit(proof)
         story = Story(
@@ -435,7 +452,7 @@ class _Loop:
     def _finish(self, story: Story) -> Improvement:
         """Write model, summary and report; then what only an unfinished run needs goes."""
         model = Model.of(story.proof.run, story.chosen.candidate.split)
-        content = summary(story)
+        content = summary(story) | {"looks": looks(story)}
         save(model, self.folder.path)
         write_curves(story, self.folder.path / "curves")
         write_report(story, self.folder.path / "report.html")

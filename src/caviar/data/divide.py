@@ -135,6 +135,7 @@ def divide(
         weight=_weights(roles.weight, train, dev_part),
         n_train=own.train,
         dev_given=given[0] or (own.dev > 0 and _of_another_kind(times, wanted, marked)),
+        roles=roles,
         scale=scale,
         seed=int(seed),
         explanation=(*about, *preparation.words()),

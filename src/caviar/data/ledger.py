@@ -9,7 +9,6 @@ The folder is `$CAVIAR_LEDGER`, or the user's data folder: `$XDG_DATA_HOME/cavia
 Support/caviar`, on Windows `%LOCALAPPDATA%\caviar`. A folder that cannot be written is said once and stops nothing.
 """
 
-import hashlib
 import json
 import os
 import sys
@@ -24,6 +23,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from caviar.arrays import Whole
+from caviar.data.row_hashes import set_fingerprint
 from caviar.files import write_atomically
 
 FORMAT = 1
@@ -88,7 +88,7 @@ def record_opening(hashes: Whole, data: str, by: str, run: str | None = None) ->
         LedgerUnusable: the folder cannot be written, or another process keeps it locked; once for each folder.
     """
     rows = np.unique(hashes)
-    test = hashlib.sha256(rows.astype("<u8").tobytes()).hexdigest()[:32]
+    test = set_fingerprint(rows)
     opened = datetime.now(UTC).isoformat(timespec="seconds")
     line = {"format": FORMAT, "opened": opened, "by": by, "run": run, "data": data, "rows": len(hashes), "test": test}
     folder = ledger_folder()
@@ -167,8 +167,7 @@ def _load(folder: Path, test: str) -> tuple[int, Whole] | None:
 
 def _shared(folder: Path, earlier: list[dict[str, Any]], rows: Whole) -> list[bool]:
     """Whether each earlier opening held one of these rows."""
-    own = hashlib.sha256(rows.astype("<u8").tobytes()).hexdigest()[:32]
-    known = {own: True}
+    known = {set_fingerprint(rows): True}
     for entry in earlier:
         test = entry["test"]
         if test not in known:

@@ -34,6 +34,11 @@ def row_hashes(frame: pl.DataFrame) -> Whole:
     return _mixed(total)
 
 
+def set_fingerprint(hashes: Whole) -> str:
+    """A word for a set of rows, whatever their order and however often each comes: 32 hexadecimal digits."""
+    return hashlib.sha256(np.unique(hashes).astype("<u8").tobytes()).hexdigest()[:32]
+
+
 def _bits(column: pl.Series) -> Whole:
     """64 bits for every cell; of a null any."""
     dtype = column.dtype

@@ -14,6 +14,7 @@ from caviar.data.images import Shape, size_in_words
 from caviar.data.ledger import Opening
 from caviar.data.numeric import Scale
 from caviar.data.prepare import Preparation, fit_preparation
+from caviar.data.roles import Roles
 from caviar.data.sealed import Part, Sealed, open_together
 from caviar.data.strata import fold_numbers
 from caviar.data.target import Label, TargetCoding
@@ -44,6 +45,8 @@ class Split:
     dev_given: bool
     """Whether dev rows may be of another kind than train rows: given, later in time, or of one source. Then networks
     are chosen by them however few they are, and never by train rows out of fold."""
+    roles: Roles
+    """Columns that are not learned from."""
     scale: Scale
     """How columns of numbers are normalised."""
     seed: int
@@ -76,6 +79,14 @@ class Split:
     def n_bridge(self) -> int:
         """Rows of the kind that is trained on, but held out (`bridge`)."""
         return len(self._bridge.y)
+
+    @property
+    def sizes(self) -> dict[SetName, int]:
+        """Rows of train, dev and test, and of a bridge where there is one."""
+        sizes: dict[SetName, int] = {"train": self.n_train, "dev": self.n_dev, "test": self.n_test}
+        if self.n_bridge:
+            sizes["bridge"] = self.n_bridge
+        return sizes
 
     @property
     def width(self) -> int:

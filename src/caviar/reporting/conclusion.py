@@ -7,6 +7,7 @@ import numpy as np
 
 from caviar.data.split import Split
 from caviar.reporting import words
+from caviar.reporting.looks import looks_in_words
 from caviar.reporting.story import Story, held_out_error
 from caviar.training.scores import Score, error_in_unit, row_plan
 
@@ -38,7 +39,7 @@ def conclusion(story: Story) -> list[str]:
     """The last lines on the screen: headline, what was changed, the figures of the test set beside the baselines."""
     split, proof = story.split, story.proof
     chosen = proof.tested["chosen"]
-    rows = f"{len(proof.y):,} test rows, opened once" if split.n_test else f"{len(proof.y):,} dev rows (no test set)"
+    rows = f"{len(proof.y):,} test rows" if split.n_test else f"{len(proof.y):,} dev rows (no test set)"
     lines = [headline(story)]
     if story.improved:
         lines.append(f"changed: {words.changes(story.final_config, story.start)}{scale_words(story)}")
@@ -50,6 +51,7 @@ def conclusion(story: Story) -> list[str]:
         )
     if not split.n_test:
         lines.append("These figures are of the rows by which the network was chosen, and therefore flatter it.")
+    lines += looks_in_words(story)
     lines.append(f"{story.networks:,} networks in {words.duration(story.seconds)}")
     return lines
 

@@ -129,7 +129,7 @@ def summary(story: Story) -> dict[str, Any]:
         "task": split.task,
         "metric": story.metric,
         "rows": story.table.rows,
-        "split": {"train": split.n_train, "dev": split.n_dev, "test": split.n_test},
+        "split": split.sizes,
         "judged": "out of fold" if story.chosen.scores[0].networks > 1 else "dev",
         "baselines": baselines,
         "improved": story.improved,
