@@ -67,6 +67,9 @@ def hold_bridge(
 
     Returns:
         Row numbers to train on, and those of the bridge.
+
+    Raises:
+        BadData: there are too few rows, or too few groups.
     """
     if not (size := bridge_size(asked, len(train), held_out)):
         return train, train[:0]
@@ -75,6 +78,11 @@ def hold_bridge(
     if wishes.together is None:
         rest, held, _ = choose_rows(classes, own, seed, len(train), stream=2)
     else:
+        if len(np.unique(wishes.together[train])) < 2:
+            raise BadData(
+                "A bridge and the train rows need a group each, but all train rows are of one group. Split without a "
+                "bridge, or get rows of more groups."
+            )
         counts = np.array([len(train)]) if classes is None else np.bincount(classes)
         placed = place(wishes.together[train], classes, allot(counts, own)[:, :2], seed, stream=2)
         order = shuffled(len(train), seed, stream=2)

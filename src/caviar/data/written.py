@@ -1,7 +1,7 @@
 """The sets of a split become files: train, dev, test and bridge apart, and split.json, which says how they came about.
 
-A folder is written whole or not at all. Rows are as they were read, with the columns of groups, times and weights, so
-that `caviar improve train.parquet --dev dev.parquet --test test.parquet` goes on from there; a column that named sets or
+A folder is written whole or not at all. Rows are as they were read, with the columns of groups, times and weights:
+`caviar improve train.parquet --dev dev.parquet --test test.parquet` goes on from there; a column that named sets or
 sources has done its work and is left out.
 """
 
