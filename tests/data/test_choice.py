@@ -74,7 +74,7 @@ def test_only_rows_of_the_wanted_source_are_held_out(wanted, seed):
         assert set(done.raw()[name].beside["camera"]) == {"phone"}
     assert done.n_dev + done.n_test <= wanted / 2
     assert done.n_bridge == min(done.n_dev, (done.n_train + done.n_bridge) // 10)
-    assert sorted(sum((rows_of(done, name) for name in done.raw()), [])) == list(range(200))
+    assert sorted(row for name in done.raw() for row in rows_of(done, name)) == list(range(200))
     assert done.dev_given
 
 
@@ -84,7 +84,7 @@ def test_sources_are_explained_and_checked():
     assert any(
         "chosen among the 80 rows of the wanted source by 'camera'; the 120 others train" in line for line in told
     )
-    with pytest.raises(BadData, match="No row of 'camera' is 'fone'.* Did you mean 'phone'"):
+    with pytest.raises(BadData, match=r"No row of 'camera' is 'fone'.* Did you mean 'phone'"):
         caviar.split(read, source=("camera", "fone"))
     with pytest.raises(BadData, match="there is only one source"):
         caviar.split(table(camera=["phone"] * 200), source=("camera", "phone"))

@@ -3,6 +3,7 @@ import polars as pl
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from made_up import features
 
 import caviar
 from caviar.data.groups import place, rows_together
@@ -10,8 +11,6 @@ from caviar.data.sizes import Sizes
 from caviar.data.strata import allot
 from caviar.data.table import Table
 from caviar.errors import BadData
-
-from made_up import features
 
 
 def sets(done):
@@ -88,7 +87,7 @@ def test_no_group_is_on_both_sides(groups, seed):
     done = caviar.split(table, group="who", bridge=groups > 5, seed=seed)
     owners = [set(part.beside["who"].to_list()) for part in done.raw().values()]
     assert sum(map(len, owners)) == len(set.union(*owners))
-    assert sorted(sum(sets(done), [])) == list(range(150))
+    assert sorted(row for rows in sets(done) for row in rows) == list(range(150))
     assert "who" not in done.preparation.names
     for k in (2, 3)[: groups - 3]:  # train and dev have a group less than there are
         folds = done.folds(k)

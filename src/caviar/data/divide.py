@@ -143,7 +143,7 @@ def divide(
         _train=train,
         _dev=dev_part,
         _bridge=held,
-        _sealed=Sealed(test_part),
+        _sealed=Sealed(test_part, passing=(roles.by, roles.source)),
         _together=_of_rows(together.codes, rows, len(dev_part.y) if given[0] else 0),
         _times=None if times is None or given[0] else frozen(times.to_physical().to_numpy()[rows].copy()),
     )

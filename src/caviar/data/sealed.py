@@ -5,7 +5,7 @@ They are in no run folder: a run keeps the fingerprint of its test rows and the 
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -51,8 +51,15 @@ class Part(NamedTuple):
 class Sealed:
     """The test rows, and how often they were looked at: the one thing about a split that changes."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, passing: Collection[str | None] = ()) -> None:
+        """Seal a set.
+
+        Args:
+            part: its rows.
+            passing: columns by which a row is not recognised, since files written by `caviar split` lack them.
+        """
         self.part = part
+        self._passing = {column for column in passing if column is not None}
         self.openings: list[Opening] = []
 
     @property
@@ -62,7 +69,7 @@ class Sealed:
 
     def hashes(self) -> Whole:
         """uint64 (rows,): a number for every row, see `row_hashes`."""
-        return row_hashes(self.part.whole())
+        return row_hashes(self.part.whole().drop(self._passing, strict=False))
 
 
 def open_together(
