@@ -281,6 +281,7 @@ class _Loop:
             run=self.folder.plan("run", lambda: uuid4().hex),
         )
         findings += self._overfit(proof)
+        compared = len(remedies.outcomes) + (combination is not None)
         story = Story(
             table=self.table,
             split=self.split,
@@ -298,6 +299,7 @@ class _Loop:
             finalists=tuple(finalists),
             chosen=chosen,
             proof=proof,
+            looks=looks(study.trials, compared, self.metric, self.split),
             networks=len(self.bench.trained),
             seconds=self.budget.spent,
             seconds_given=self.budget.seconds,
@@ -452,7 +454,7 @@ class _Loop:
     def _finish(self, story: Story) -> Improvement:
         """Write model, summary and report; then what only an unfinished run needs goes."""
         model = Model.of(story.proof.run, story.chosen.candidate.split)
-        content = summary(story) | {"looks": looks(story)}
+        content = summary(story)
         save(model, self.folder.path)
         write_curves(story, self.folder.path / "curves")
         write_report(story, self.folder.path / "report.html")

@@ -18,10 +18,10 @@ def errors(configs, rows, rate, seed, shared=0.0):
 @pytest.mark.parametrize(("configs", "rows", "shared"), [(2, 200, 0), (30, 200, 0), (30, 1000, 0.5), (200, 500, 0.9)])
 def test_expected_of_the_best_is_near_the_truth(configs, rows, shared):
     """All configs are alike, of true error 0.2: the best shows less, and what is expected of it is about 0.2."""
-    told = [optimism(e, e) for e in (errors(configs, rows, 0.2, seed, shared) for seed in range(150))]
+    told = [optimism(e, e) for e in (errors(configs, rows, 0.2, seed, shared) for seed in range(100))]
     shown, expected = np.mean(told, axis=0)
     assert shown < 0.2
-    assert expected == pytest.approx(0.2, abs=0.007)
+    assert expected == pytest.approx(0.2, abs=0.008)
 
 
 def test_one_config_is_not_flattered():

@@ -36,7 +36,9 @@ def optimism(criterion: Numbers, error: Numbers) -> tuple[float, float]:
     for _ in range(0, RESAMPLES, _AT_ONCE):
         drawn = np.stack([np.bincount(random.integers(rows, size=rows), minlength=rows) for _ in range(_AT_ONCE)])
         best = np.argmin(drawn.astype(np.float32) @ decides, axis=1)
-        left = drawn == 0
+        left = (drawn == 0).astype(np.float32)
+        rows_left = left.sum(axis=1)
+        sums = np.einsum("dr,rd->d", left, judged[:, best])
         # With very few rows a draw may leave none to judge by: it says nothing.
-        came += [float(judged[out, one].mean()) for out, one in zip(left, best, strict=True) if out.any()]
+        came += (sums[rows_left > 0] / rows_left[rows_left > 0]).tolist()
     return shown, max(shown, float(np.mean(came))) if came else shown

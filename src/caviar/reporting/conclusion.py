@@ -7,7 +7,6 @@ import numpy as np
 
 from caviar.data.split import Split
 from caviar.reporting import words
-from caviar.reporting.looks import looks_in_words
 from caviar.reporting.story import Story, held_out_error
 from caviar.training.scores import Score, error_in_unit, row_plan
 
@@ -51,7 +50,9 @@ def conclusion(story: Story) -> list[str]:
         )
     if not split.n_test:
         lines.append("These figures are of the rows by which the network was chosen, and therefore flatter it.")
-    lines += looks_in_words(story)
+    lines.append(story.looks.dev_in_words(split))
+    if split.n_test:
+        lines.append(story.looks.test_in_words())
     lines.append(f"{story.networks:,} networks in {words.duration(story.seconds)}")
     return lines
 

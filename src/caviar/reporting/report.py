@@ -11,7 +11,6 @@ from safetensors.numpy import save_file
 from caviar.diagnosis.intervals import Estimate
 from caviar.files import write_atomically
 from caviar.reporting import conclusion, plots, words
-from caviar.reporting.looks import opened_in_words
 from caviar.reporting.story import Story, held_out_error, versions
 from caviar.training.scores import Score
 from caviar.tuning.search import LOSS_DECIDES
@@ -57,7 +56,6 @@ def _content(story: Story) -> dict[str, Any]:
         "split": split,
         "headline": conclusion.headline(story),
         "lines": conclusion.conclusion(story)[1:],
-        "opened": opened_in_words(split),
         "judged": conclusion.judged_words(split),
         "toml": conclusion.toml(story),
         "scale_words": conclusion.scale_words(story).lstrip(", "),
