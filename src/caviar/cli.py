@@ -230,11 +230,11 @@ def split(
         print((folder / "split.json").read_text(encoding="utf-8"))
         return
     files = [name for name in ("train", "dev", "test") if (folder / f"{name}.{kind}").exists()]
-    more = "".join(f" --{name} {folder / name}.{kind}" for name in files[1:])
+    more = "".join(f" --{name} {quote(str(folder / f'{name}.{kind}'))}" for name in files[1:])
     more += "".join(f" --{role} {quote(column)}" for role, column in (("group", group), ("time", time)) if column)
     print(*done.explanation, sep="\n")
     print(f"Files:   {folder}")
-    print(f"Go on:   caviar improve {folder / 'train'}.{kind} --target {quote(done.target.name)}{more}")
+    print(f"Go on:   caviar improve {quote(str(folder / f'train.{kind}'))} --target {quote(done.target.name)}{more}")
 
 
 @app.command

@@ -63,6 +63,13 @@ def test_classes():
         "Every class with 3 rows or more has its share of each set.",
         "'b' has fewer: these rows are all in train, where they can be learned but not judged.",
     ]
+    assert explain_classes(["a", "b"], np.array([[60, 30, 10], [60, 10, 30]]), both) == [
+        "Classes are divided as evenly as the sets allow."
+    ]
+    assert explain_classes(["a", "b"], np.array([[9, 0, 3], [0, 5, 2]]), both, by_chance=False) == [
+        "No train row is 'b': a network cannot learn what it has not seen.",
+        "No dev row is 'a'.",
+    ]
     assert explain_classes(["a", "b"], np.array([[60, 2, 20], [6, 0, 2]]), both) == [
         "Classes are divided as evenly as the sets allow.",
         "The dev set has no row of 'b': it is too small, or their rows stay together.",

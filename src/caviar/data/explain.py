@@ -122,8 +122,11 @@ def explain_classes(
             f"{listed(few)} {has(len(few))} fewer: these rows are all in train, where they can be learned "
             "but not judged."
         )
-    if any(absent.values()):
+    due = np.outer(rows, shares.sum(axis=0)) / rows.sum()
+    far = np.abs(shares - due)[rows >= sets] > 2 + 0.1 * due[rows >= sets]
+    if far.any() or any(absent.values()):
         said[0] = "Classes are divided as evenly as the sets allow."
+    if any(absent.values()):
         said += unlearned + [
             f"The {name} set has no row of {listed(gone)}: it is too small, or their rows stay together."
             for name, gone in absent.items()
