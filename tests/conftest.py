@@ -7,7 +7,11 @@ from pathlib import Path
 
 import hypothesis
 import jax
+import pytest
 from jaxtyping import install_import_hook
+
+# Openings of test sets are remembered in a folder of the tests, a new one for each run of them and, below, each test.
+os.environ["CAVIAR_LEDGER"] = tempfile.mkdtemp(prefix="caviar-tests-ledger-")
 
 hypothesis.settings.register_profile("caviar", deadline=None)
 hypothesis.settings.load_profile("caviar")
@@ -41,3 +45,9 @@ def pytest_configure() -> None:
     from caviar.training.devices import places
 
     places()
+
+
+@pytest.fixture(autouse=True)
+def _ledger(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has a ledger of its own: the user's is never touched, and no test sees what another has opened."""
+    monkeypatch.setenv("CAVIAR_LEDGER", str(tmp_path_factory.mktemp("ledger")))

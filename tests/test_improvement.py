@@ -14,6 +14,8 @@ import caviar
 from caviar.errors import BadConfig, BadRun
 from small_runs import CONFIG, QUICK, Lines, finished, finished_from_file, frame
 
+pytestmark = pytest.mark.filterwarnings("ignore::caviar.data.sealed.TestOpenedAgain")  # several runs, one test set
+
 LEFT = {".lock", "curves", "model.json", "model.safetensors", "report.html", "run.json", "study.log", "summary.json"}
 SEARCHED = {"config": CONFIG, "trials": 9}
 """Nine trials are two generations."""
@@ -30,7 +32,9 @@ def searched(tmp_path_factory):
 
 
 def timeless(summary):
-    return {name: value for name, value in summary.items() if name != "seconds"}
+    """What does not depend on the clock, nor on what was opened before."""
+    told = {name: value for name, value in summary.items() if name not in ("seconds", "looks")}
+    return told | {"dev looks": summary["looks"]["dev"]}
 
 
 def trials(folder):
@@ -263,3 +267,21 @@ def test_a_file_is_remembered_by_its_whole_path(base):
     assert asked["data"] == str(path)
     assert asked["config"] == CONFIG.to_json()
     assert result.summary["judged"] == "out of fold"
+
+
+def test_a_run_that_goes_on_after_its_proof_has_opened_the_test_rows_once(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("caviar.improvement.write_report", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            caviar.improve(frame(), "y", out=tmp_path / "run", **QUICK)
+    resumed = caviar.improve(frame(), "y", out=tmp_path / "run", **QUICK).summary["looks"]["test"]
+    assert (resumed["times"], resumed["seen"], resumed["rows"]) == (1, 0.0, 12)
+    assert str(tmp_path / "run") in resumed["by"]
+    other = Lines()
+    summary = caviar.improve(frame(), "y", out=tmp_path / "other", listener=other, **QUICK).summary
+    assert (summary["looks"]["test"]["times"], summary["looks"]["test"]["seen"]) == (2, 1.0)
+    assert any("but 100% of them had been opened before, in 1 other look; last " in line for line in other.told)
+    assert "100% of them had been opened before" in (tmp_path / "other" / "report.html").read_text()

@@ -11,12 +11,13 @@ import tomllib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
 from caviar import __version__
-from caviar.errors import BadConfig, BadRun, CaviarError
+from caviar.errors import BadConfig, BadData, BadRun, CaviarError
 
 if TYPE_CHECKING:
     from caviar.network.config import Config
@@ -34,6 +35,17 @@ Data = Annotated[
 ]
 Target = Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")]
 Dev = Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")]
+Group = Annotated[str | None, Parameter(help="Column: rows with one value, such as a patient's, are in one set only.")]
+Time = Annotated[
+    str | None, Parameter(help="Column of dates or numbers: dev is later than train, test later than dev.")
+]
+By = Annotated[str | None, Parameter(help="Column that says train, dev or test in every row.")]
+From = Annotated[
+    str | None, Parameter(help="COLUMN=VALUE: dev and test take only such rows, the others train; holds a bridge.")
+]
+Bridge = Annotated[
+    bool, Parameter(negative="", help="Hold a part of train apart: tells other data from too much variance.")
+]
 TaskWord = Annotated[Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")]
 Out = Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")]
 Resume = Annotated[Path | None, Parameter(help="Run folder of an interrupted run, instead of DATA and options.")]
@@ -65,6 +77,11 @@ def improve(
     test: Annotated[
         str | None, Parameter(help="Rows to judge by at the end: a file, a share, a number of rows, or 0.")
     ] = None,
+    group: Group = None,
+    time: Time = None,
+    by: By = None,
+    source: From = None,
+    bridge: Bridge = False,
     task: TaskWord = None,
     metric: Annotated[Metric | None, Parameter(help="What is optimised; error or rmse when left out.")] = None,
     optimal_error: Annotated[
@@ -93,6 +110,7 @@ def improve(
         "config": config,
         "dev": dev,
         "test": test,
+        **_division(group, time, by, source, bridge=bridge),
         "task": task,
         "metric": metric,
         "optimal_error": optimal_error,
@@ -137,6 +155,11 @@ def train(
     test: Annotated[
         str | None, Parameter(help="Rows that stay sealed: a file, a share, a number of rows, or 0.")
     ] = None,
+    group: Group = None,
+    time: Time = None,
+    by: By = None,
+    source: From = None,
+    bridge: Bridge = False,
     task: TaskWord = None,
     out: Out = None,
     seed: Annotated[int, Parameter(help="Of everything that is random; the one in a TOML file is not read.")] = 0,
@@ -159,6 +182,7 @@ def train(
         "seeds": seeds,
         "dev": dev,
         "test": test,
+        **_division(group, time, by, source, bridge=bridge),
         "task": task,
         "seed": seed,
         "types": types,
@@ -180,6 +204,51 @@ def train(
         with _listener() as listener:
             result = train_networks(**asked, out=out, explained=explain, listener=listener)
     print(json.dumps(result.summary) if as_json else "\n".join(result.table()))
+
+
+@app.command
+def split(
+    data: Annotated[str, Parameter(help="File (csv, tsv, parquet, npz) or sample.")],
+    /,
+    *,
+    target: Target = None,
+    dev: Dev = None,
+    test: Annotated[str | None, Parameter(help="Rows to judge by at the end: as --dev, or 0.")] = None,
+    group: Group = None,
+    time: Time = None,
+    by: By = None,
+    source: From = None,
+    bridge: Bridge = False,
+    task: TaskWord = None,
+    resolution: Annotated[float, Parameter(help="Difference between two error rates that dev must tell.")] = 0.01,
+    seed: Annotated[int, Parameter(help="Of the choice of rows.")] = 0,
+    out: Annotated[Path | None, Parameter(help="Folder for the files; caviar-splits/NAME-N when left out.")] = None,
+    kind: Annotated[Literal["parquet", "csv"], Parameter(name="--format", help="Of the files.")] = "parquet",
+    as_json: AsJson = False,
+) -> None:
+    """Divide a table into train, dev and test files, and say how and why."""
+    from caviar.data.read import read  # noqa: PLC0415
+    from caviar.data.split import split as divide  # noqa: PLC0415
+    from caviar.data.written import write_sets  # noqa: PLC0415
+    from caviar.reporting.run_folder import named, next_folder  # noqa: PLC0415
+
+    table = read(data, target)
+    column = table.target.name if table.target is not None else target
+    division = _division(group, time, by, source, bridge=bridge)
+    sizes = {"dev": _rows(dev), "test": _rows(test)}
+    given = [read(part, column) if isinstance(part, str) else part for part in sizes.values()]
+    done = divide(table, *given, **division, task=task, resolution=resolution, seed=seed)
+    asked = {"data": named(data)} | {name: named(part) for name, part in sizes.items()} | division
+    folder = write_sets(done, out or next_folder(table.name, "caviar-splits"), kind, asked | {"task": task})
+    if as_json:
+        print((folder / "split.json").read_text(encoding="utf-8"))
+        return
+    files = [name for name in ("train", "dev", "test") if (folder / f"{name}.{kind}").exists()]
+    more = "".join(f" --{name} {quote(str(folder / f'{name}.{kind}'))}" for name in files[1:])
+    more += "".join(f" --{role} {quote(column)}" for role, column in (("group", group), ("time", time)) if column)
+    print(*done.explanation, sep="\n")
+    print(f"Files:   {folder}")
+    print(f"Go on:   caviar improve {quote(str(folder / f'train.{kind}'))} --target {quote(done.target.name)}{more}")
 
 
 @app.command
@@ -300,6 +369,21 @@ def _rows(given: str | None) -> str | float | None:
         number = float(given)
         return int(number) if number == int(number) and number != 1.0 else number
     return given
+
+
+def _division(
+    group: str | None, time: str | None, by: str | None, source: str | None, *, bridge: bool
+) -> dict[str, Any]:
+    """How rows are divided besides the sizes, as `caviar.split` takes it.
+
+    Raises:
+        BadData: --source is no COLUMN=VALUE.
+    """
+    column, equals, value = (source or "").partition("=")
+    if source is not None and not (column and equals and value):
+        raise BadData(f"--source must be COLUMN=VALUE, such as camera=phone, got {source!r}.")
+    wanted = None if source is None else (column.strip(), value.strip())
+    return {"group": group, "time": time, "by": by, "source": wanted, "bridge": bridge or None}
 
 
 def _refuse_beside_resume(given: dict[str, Any]) -> None:

@@ -7,16 +7,17 @@ that an interrupted run goes on where it was.
 
 import dataclasses
 import math
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 from caviar.data.column_types import Asked, as_json
 from caviar.data.read import read
-from caviar.data.split import Split, split
+from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.data.task import Task, infer_task
 from caviar.diagnosis import sanity
@@ -31,6 +32,8 @@ from caviar.remedies.experiment import Candidate, Experiment, Outcome, experimen
 from caviar.remedies.rules import prescribe
 from caviar.reporting import words
 from caviar.reporting.conclusion import conclusion, seed_noise
+from caviar.reporting.division import Division
+from caviar.reporting.looks import looks
 from caviar.reporting.report import write_curves, write_report
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_summary
 from caviar.reporting.story import Story, held_out_error, summary
@@ -84,6 +87,11 @@ def improve(
     config: Config | None = None,
     dev: Any = None,
     test: Any = None,
+    group: str | None = None,
+    time: str | None = None,
+    by: str | None = None,
+    source: Sequence[str] | None = None,
+    bridge: bool | None = None,
     task: Task | None = None,
     metric: MetricName | None = None,
     optimal_error: float | None = None,
@@ -103,6 +111,11 @@ def improve(
         config: the network that is to be improved; None is `Config()`.
         dev: rows to choose by: a share, a number of rows, or anything `read` takes; None follows the course's rule.
         test: rows to judge by at the end, likewise; 0 for none.
+        group: rows with the same value in this column are in one set; this and the next are as in `split`.
+        time: column of dates or numbers by which dev and test rows are later than train rows.
+        by: column that says train, dev or test in every row.
+        source: column and value: dev and test take only such rows.
+        bridge: hold a part of train as a set of its own.
         task: "classification" or "regression"; None is inferred from the target.
         metric: what is optimised; None is error or rmse.
         optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
@@ -124,7 +137,7 @@ def improve(
         BadSpace: a budget that is not above 0.
         BadRun: `out` holds another run, or is in use.
     """
-    began = time.monotonic()
+    began = monotonic()
     Budget(seconds, trials)
     tell = listener or Silent()
     table = read(data, target, types=types)
@@ -135,7 +148,8 @@ def improve(
         part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=table.image_shape)
         for part in (dev, test)
     ]
-    rows = split(table, *given, task=task, seed=seed)
+    division = Division(group, time, by, source, bridge)
+    rows = division.split(table, *given, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)
     _check_defined(optimised, rows)
     _check_optimal(optimal_error, rows)
@@ -153,6 +167,7 @@ def improve(
         "config": None if config is None else config.to_json(),
         "dev": named(dev),
         "test": named(test),
+        **division.asked,
         "task": task,
         "metric": metric,
         "optimal_error": optimal_error,
@@ -269,8 +284,11 @@ class _Loop:
             split=self.split,
             refit=refit,
             seeds=self._final_seeds,
+            by=f"caviar improve, run {self.folder.path.absolute()}",
+            run=self.folder.plan("run", lambda: uuid4().hex),
         )
         findings += self._overfit(proof)
+        compared = len(remedies.outcomes) + (combination is not None)
         story = Story(
             table=self.table,
             split=self.split,
@@ -288,6 +306,7 @@ class _Loop:
             finalists=tuple(finalists),
             chosen=chosen,
             proof=proof,
+            looks=looks(study.trials, compared, self.metric, self.split),
             networks=len(self.bench.trained),
             seconds=self.budget.spent,
             seconds_given=self.budget.seconds,

@@ -13,13 +13,14 @@ def sizes(own, sets=None, given=NONE, classes=True, resolution=0.01):
 def test_sizes_and_what_they_tell():
     assert sizes((16_000, 2_000, 2_000)) == [
         "20,000 rows: 16,000 to train, 2,000 to choose (dev), 2,000 to judge at the end (test).",
-        "2,000 dev rows tell two networks apart when their errors differ by about 0.010.",
+        "2,000 dev rows tell two networks apart, both judged on them (paired), when their errors differ by about "
+        "0.010.",
     ]
 
 
 def test_what_cannot_be_reached_is_said():
     assert sizes((90, 30, 30))[1] == (
-        "30 dev rows tell two networks apart when their errors differ by about 0.080; "
+        "30 dev rows tell two networks apart, both judged on them (paired), when their errors differ by about 0.080; "
         "a difference of 0.01 would take 1,921 dev rows."
     )
 
@@ -62,8 +63,15 @@ def test_classes():
         "Every class with 3 rows or more has its share of each set.",
         "'b' has fewer: these rows are all in train, where they can be learned but not judged.",
     ]
+    assert explain_classes(["a", "b"], np.array([[60, 30, 10], [60, 10, 30]]), both) == [
+        "Classes are divided as evenly as the sets allow."
+    ]
+    assert explain_classes(["a", "b"], np.array([[9, 0, 3], [0, 5, 2]]), both, by_chance=False) == [
+        "No train row is 'b': a network cannot learn what it has not seen.",
+        "No dev row is 'a'.",
+    ]
     assert explain_classes(["a", "b"], np.array([[60, 2, 20], [6, 0, 2]]), both) == [
         "Classes are divided as evenly as the sets allow.",
-        "The dev set is too small for every class: it has no row of 'b'.",
+        "The dev set has no row of 'b': it is too small, or their rows stay together.",
     ]
     assert explain_classes(["a"], np.array([[9, 0, 0]]), (False, False)) == []

@@ -23,7 +23,7 @@ def test_of_mean_one_and_beside_their_rows():
     assert done.preparation.names == ("a", "row")
     assert done.weight.dtype == np.float32
     assert done.weight[: done.n_train].mean() == pytest.approx(1)
-    row = np.r_[done._train["row"].to_numpy(), done._dev["row"].to_numpy()] / 10
+    row = np.r_[done._train.frame["row"].to_numpy(), done._dev.frame["row"].to_numpy()] / 10
     np.testing.assert_allclose(done.weight, row / row[: done.n_train].mean(), rtol=1e-6)
     assert caviar.split(given, dev=12, test=12).weight is None
     other = caviar.split(table(weights + 1, row=np.arange(ROWS) * 10.0), dev=12, test=12, weight="importance")

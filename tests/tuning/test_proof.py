@@ -82,7 +82,7 @@ def test_all_are_trained_on_train_and_dev_before_they_are_tested(tested):
 
 
 def test_figures_are_those_of_the_first_network(tested):
-    x, y = tested.split.preparation.features(tested.split._sealed.frame), tested.split._sealed.y
+    x, y = tested.split.preparation.features(tested.split._sealed.part.frame), tested.split._sealed.y
     for name, config in (("chosen", CHOSEN), ("yours", YOURS)):
         found = tested.proof.tested[name]
         first = errors(tested.split, config.changed(rows="train+dev"), x, y)[0]
@@ -95,7 +95,7 @@ def test_figures_are_those_of_the_first_network(tested):
 
 
 def test_gains_are_paired_by_seed_and_row(tested):
-    x, y = tested.split.preparation.features(tested.split._sealed.frame), tested.split._sealed.y
+    x, y = tested.split.preparation.features(tested.split._sealed.part.frame), tested.split._sealed.y
     own, other = (errors(tested.split, config.changed(rows="train+dev"), x, y) for config in (CHOSEN, YOURS))
     assert tested.proof.seeds == 3
     assert tested.proof.tested["yours"].gain == paired_gain(other, own)
@@ -108,7 +108,7 @@ def test_gains_are_paired_by_seed_and_row(tested):
 def test_overfitting_to_dev_is_read_off_the_networks_that_were_judged(tested):
     """Test error of the networks of the five folds, before they were trained on everything, minus held-out error."""
     split = tested.split
-    x, y = split.preparation.features(split._sealed.frame), split._sealed.y
+    x, y = split.preparation.features(split._sealed.part.frame), split._sealed.y
     runs = train(split, [CHOSEN.changed(rows=(fold, 5), seed=SEEDS[0]) for fold in range(5)])
     answers = [outputs([(r.config, r.weights, r.statistics)], np.concatenate([x, split.x]))[0] for r in runs]
     test = np.mean([row_errors(answer[:150], y).mean() for answer in answers])

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from caviar.arrays import Whole
 from caviar.data.images import Shape, counted
+from caviar.data.roles import Roles
 from caviar.data.sizes import Sizes, resolution_of, rows_needed
 from caviar.data.target import Label
 from caviar.data.words import count, has, listed
@@ -17,6 +20,7 @@ def explain_sizes(
     classes: bool,
     resolution: float,
     shape: Shape | None = None,
+    bridge: int = 0,
 ) -> list[str]:
     """Sizes of the sets, and what they can tell.
 
@@ -27,13 +31,16 @@ def explain_sizes(
         classes: whether errors are counted or measured.
         resolution: the difference that was to be told apart.
         shape: of the images, when the rows are images.
+        bridge: rows of the train-dev bridge.
     """
     parts = [f"{own.train:,} to train"]
+    if bridge:
+        parts.append(f"{bridge:,} of their kind kept apart (bridge)")
     if own.dev:
         parts.append(f"{own.dev:,} to choose (dev)")
     if own.test:
         parts.append(f"{own.test:,} to judge at the end (test)")
-    said = [f"{counted(sum(own), shape)}: {', '.join(parts)}."]
+    said = [f"{counted(sum(own) + bridge, shape)}: {', '.join(parts)}."]
     for part, name, rows in zip(("dev", "test"), given, sets[1:], strict=True):
         if name is not None:
             said.append(f"The {part} set is the table '{name}', {count(rows, 'row')}, as given.")
@@ -52,19 +59,39 @@ def explain_sizes(
 def _resolution(dev: int, wanted: float) -> str:
     reached = resolution_of(dev)
     tell = "tells" if dev == 1 else "tell"
-    sentence = f"{count(dev, 'dev row')} {tell} two networks apart when their errors differ by about {reached:.3f}"
+    sentence = (
+        f"{count(dev, 'dev row')} {tell} two networks apart, both judged on them (paired), when their errors differ by "
+        f"about {reached:.3f}"
+    )
     if rows_needed(wanted) <= dev:
         return f"{sentence}."
     return f"{sentence}; a difference of {wanted:g} would take {rows_needed(wanted):,} dev rows."
 
 
-def explain_classes(labels: Sequence[Label], shares: Whole, in_sets: tuple[bool, bool]) -> list[str]:
+def explain_roles(roles: Roles, wanted: np.ndarray | None, marked: Whole | None) -> list[str]:
+    """What the columns of sets and sources have decided."""
+    said = []
+    if marked is not None:
+        named = roles.by if roles.by is not None else "folds"
+        said.append(f"The sets are those that '{named}' names; it is not learned from.")
+    if wanted is not None and roles.source is not None:
+        said.append(
+            f"Dev and test rows are chosen among the {count(int(wanted.sum()), 'row')} of the wanted source by "
+            f"'{roles.source}'; the {count(int((~wanted).sum()), 'other')} train. It is not learned from."
+        )
+    return said
+
+
+def explain_classes(
+    labels: Sequence[Label], shares: Whole, in_sets: tuple[bool, bool], *, by_chance: bool = True
+) -> list[str]:
     """How the classes are divided.
 
     Args:
         labels: of the classes.
         shares: (classes, 3) rows in train, dev and test.
         in_sets: whether dev, and test, took rows of the table.
+        by_chance: whether rows were chosen so that classes are divided alike; otherwise only what is missing is said.
     """
     parts = ["train", *(name for name, used in zip(("dev", "test"), in_sets, strict=True) if used)]
     if len(parts) == 1:
@@ -73,10 +100,18 @@ def explain_classes(labels: Sequence[Label], shares: Whole, in_sets: tuple[bool,
     rows = shares.sum(axis=1)
     few = [label for label, n in zip(labels, rows, strict=True) if n < sets]
     absent = {
-        name: [labels[i] for i in range(len(labels)) if rows[i] >= sets and not shares[i, place]]
+        name: [labels[i] for i in range(len(labels)) if (rows[i] >= sets or not by_chance) and not shares[i, place]]
         for place, name in enumerate(("train", "dev", "test"))
         if name in parts
     }
+    unlearned = [
+        f"No train row is {listed(gone)}: a network cannot learn what it has not seen."
+        for name, gone in absent.items()
+        if gone and name == "train"
+    ]
+    if not by_chance:
+        missing = [f"No {name} row is {listed(gone)}." for name, gone in absent.items() if gone and name != "train"]
+        return unlearned + missing
     said = [
         "Every class has its share of each set."
         if not few
@@ -87,11 +122,14 @@ def explain_classes(labels: Sequence[Label], shares: Whole, in_sets: tuple[bool,
             f"{listed(few)} {has(len(few))} fewer: these rows are all in train, where they can be learned "
             "but not judged."
         )
-    if any(absent.values()):
+    due = np.outer(rows, shares.sum(axis=0)) / rows.sum()
+    far = np.abs(shares - due)[rows >= sets] > 2 + 0.1 * due[rows >= sets]
+    if far.any() or any(absent.values()):
         said[0] = "Classes are divided as evenly as the sets allow."
-        said += [
-            f"The {name} set is too small for every class: it has no row of {listed(gone)}."
+    if any(absent.values()):
+        said += unlearned + [
+            f"The {name} set has no row of {listed(gone)}: it is too small, or their rows stay together."
             for name, gone in absent.items()
-            if gone
+            if gone and name != "train"
         ]
     return said

@@ -18,6 +18,7 @@ def read(
     target: str | Literal[False] | None = None,
     name: str | None = None,
     columns: Sequence[str] | None = None,
+    *,
     types: Mapping[str, Asked] | None = None,
     image_shape: Sequence[int] | None = None,
 ) -> Table:

@@ -9,7 +9,7 @@ from caviar.arrays import Numbers, Whole
 from caviar.data.sizes import Sizes
 
 
-def choose_rows(codes: Whole | None, sizes: Sizes, seed: int, rows: int) -> tuple[Whole, Whole, Whole]:
+def choose_rows(codes: Whole | None, sizes: Sizes, seed: int, rows: int, stream: int = 0) -> tuple[Whole, Whole, Whole]:
     """Rows of train, dev and test.
 
     Args:
@@ -17,12 +17,13 @@ def choose_rows(codes: Whole | None, sizes: Sizes, seed: int, rows: int) -> tupl
         sizes: rows of each set, adding up to `rows`.
         seed: not negative.
         rows: of the table.
+        stream: of the random numbers: another one is another choice with the same seed.
 
     Returns:
         Three arrays of row numbers, each in random order; together every row once. With classes each set has
         of every class the rows its size asks for, rounded (`allot`).
     """
-    order = _shuffled(rows, seed)
+    order = shuffled(rows, seed, stream)
     if codes is None:
         test, dev, train = np.split(order, [sizes.test, sizes.test + sizes.dev])
         return train, dev, test
@@ -94,7 +95,7 @@ def apportion(quota: Numbers, total: int, least: Whole, most: Whole) -> Whole:
 
 def fold_numbers(codes: Whole | None, rows: int, k: int, seed: int) -> Whole:
     """Fold of every row, int32 in [0, k): sizes, and rows of each class, differ by one at most."""
-    order = _shuffled(rows, seed, stream=1)
+    order = shuffled(rows, seed, stream=1)
     if codes is not None:
         order = order[np.argsort(codes[order], kind="stable")]
     folds = np.empty(rows, np.int32)
@@ -102,6 +103,7 @@ def fold_numbers(codes: Whole | None, rows: int, k: int, seed: int) -> Whole:
     return folds
 
 
-def _shuffled(rows: int, seed: int, stream: int = 0) -> Whole:
+def shuffled(rows: int, seed: int, stream: int = 0) -> Whole:
+    """Row numbers in random order: a function of seed and stream."""
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, stream])))
     return np.argsort(random.random(rows), kind="stable")

@@ -38,7 +38,7 @@ def conclusion(story: Story) -> list[str]:
     """The last lines on the screen: headline, what was changed, the figures of the test set beside the baselines."""
     split, proof = story.split, story.proof
     chosen = proof.tested["chosen"]
-    rows = f"{len(proof.y):,} test rows, opened once" if split.n_test else f"{len(proof.y):,} dev rows (no test set)"
+    rows = f"{len(proof.y):,} test rows" if split.n_test else f"{len(proof.y):,} dev rows (no test set)"
     lines = [headline(story)]
     if story.improved:
         lines.append(f"changed: {words.changes(story.final_config, story.start)}{scale_words(story)}")
@@ -50,6 +50,9 @@ def conclusion(story: Story) -> list[str]:
         )
     if not split.n_test:
         lines.append("These figures are of the rows by which the network was chosen, and therefore flatter it.")
+    lines.append(story.looks.dev_in_words(split))
+    if split.n_test:
+        lines.append(story.looks.test_in_words())
     lines.append(f"{story.networks:,} networks in {words.duration(story.seconds)}")
     return lines
 

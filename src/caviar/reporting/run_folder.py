@@ -179,10 +179,10 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
         ) from None
 
 
-def next_folder(name: str) -> Path:
-    """The first free folder caviar-runs/NAME-N."""
+def next_folder(name: str, where: str = _BASE) -> Path:
+    """The first free folder caviar-runs/NAME-N, or such a one elsewhere."""
     safe = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
-    base = Path(_BASE)
+    base = Path(where)
     number = 1
     while (base / f"{safe}-{number}").exists():
         number += 1

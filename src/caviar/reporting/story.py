@@ -14,6 +14,7 @@ from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import Estimate, mean, share
 from caviar.network.config import Config
 from caviar.remedies.experiment import Experiment, Outcome
+from caviar.reporting.looks import Looks
 from caviar.training.metrics import MetricName
 from caviar.training.scores import Score
 from caviar.tuning.baselines import Baseline
@@ -47,6 +48,7 @@ class Story:
         finalists: the last comparison.
         chosen: its result.
         proof: what the test set says.
+        looks: how often dev and test rows were looked at.
         networks: networks that were trained.
         seconds: how long it took.
         seconds_given: the limit, or None.
@@ -69,6 +71,7 @@ class Story:
     finalists: tuple[Finalist, ...]
     chosen: Finalist
     proof: Proof
+    looks: Looks
     networks: int
     seconds: float
     seconds_given: float | None
@@ -129,7 +132,7 @@ def summary(story: Story) -> dict[str, Any]:
         "task": split.task,
         "metric": story.metric,
         "rows": story.table.rows,
-        "split": {"train": split.n_train, "dev": split.n_dev, "test": split.n_test},
+        "split": split.sizes,
         "judged": "out of fold" if story.chosen.scores[0].networks > 1 else "dev",
         "baselines": baselines,
         "improved": story.improved,
@@ -154,6 +157,7 @@ def summary(story: Story) -> dict[str, Any]:
             for o in (*story.experiment.outcomes, *([story.combination] if story.combination else []))
         ],
         "trials": len(story.study.trials),
+        "looks": story.looks.to_json(),
         "networks_trained": story.networks,
         "seconds": round(story.seconds, 1),
         "seed": story.seed,

@@ -97,7 +97,7 @@ def summary(
         "task": split.task,
         "metric": metric_for(split.task, None),
         "rows": table.rows,
-        "split": {"train": split.n_train, "dev": split.n_dev, "test": split.n_test},
+        "split": split.sizes,
         "configs": [_over_seeds(name, config, networks) for name, config in configs.items()],
         "networks": networks,
         "best": _best(networks),

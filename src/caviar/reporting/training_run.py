@@ -9,17 +9,18 @@ The test rows stay sealed: they are for the end, when nothing more is chosen.
 """
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 
 from caviar.data.column_types import Asked, as_json
 from caviar.data.read import read
-from caviar.data.split import Split, split
+from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.errors import BadConfig
 from caviar.network.config import Config
 from caviar.reporting import words
+from caviar.reporting.division import Division
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_run, read_summary
 from caviar.reporting.terminal import Listener, Silent
 from caviar.reporting.trained import Trained, summary, write_curves
@@ -42,6 +43,11 @@ def train_networks(
     seeds: int = 1,
     dev: str | float | None = None,
     test: str | float | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    by: str | None = None,
+    source: Sequence[str] | None = None,
+    bridge: bool | None = None,
     task: Task | None = None,
     out: str | Path | None = None,
     seed: int = 0,
@@ -58,6 +64,11 @@ def train_networks(
         seeds: networks of every config: with the seeds `seed`, `seed` + 1, ....
         dev: rows to choose by: a share, a number of rows, or a file; None follows the course's rule.
         test: rows that stay sealed, likewise; 0 for none.
+        group: rows with the same value in this column are in one set; this and the next are as in `split`.
+        time: column of dates or numbers by which dev and test rows are later than train rows.
+        by: column that says train, dev or test in every row.
+        source: column and value: dev and test take only such rows.
+        bridge: hold a part of train as a set of its own.
         task: "classification" or "regression"; None is inferred from the target.
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
         seed: of everything that is random, the division of the rows included.
@@ -70,7 +81,7 @@ def train_networks(
         BadConfig: a config does not fit the data, or there are no seeds.
         BadRun: `out` holds another run, or is in use.
     """
-    began = time.monotonic()
+    began = monotonic()
     tell = listener or Silent()
     if seeds < 1:
         raise BadConfig(f"--seeds must be at least 1, got {seeds}. Leave it out for one network of every config.")
@@ -80,7 +91,8 @@ def train_networks(
         part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=table.image_shape)
         for part in (dev, test)
     ]
-    rows = split(table, *given, task=task, seed=seed)
+    division = Division(group, time, by, source, bridge)
+    rows = division.split(table, *given, task=task, seed=seed)
     by_name = configs or {"default": Config()}
     networks = _networks(by_name, [(seed + i) % _SEEDS for i in range(seeds)], rows)
     own = list(networks.values())
@@ -93,6 +105,7 @@ def train_networks(
         "seeds": seeds,
         "dev": named(dev),
         "test": named(test),
+        **division.asked,
         "task": task,
         "seed": seed,
         "types": as_json(types),
@@ -161,7 +174,7 @@ def _train(
         tell.say(f"Interrupted. To go on where it was: caviar train --resume {folder.path}")
         raise
     finally:
-        seconds = before["seconds"] + time.monotonic() - began
+        seconds = before["seconds"] + monotonic() - began
         folder.write_json("run.json", before | {"seconds": seconds, "spent": spent.seconds})
     return runs, spent.seconds, seconds
 

@@ -67,6 +67,8 @@ def prove(
     split: Split,
     refit: bool,
     seeds: Sequence[int],
+    by: str = "caviar improve",
+    run: str | None = None,
 ) -> Proof:
     """Train for good, open the test set once, judge.
 
@@ -80,6 +82,8 @@ def prove(
         split: of the baselines; the same rows as those of `chosen`.
         refit: whether to train on train and dev together.
         seeds: of the networks of every config; the first of the chosen ones is kept.
+        by: what opens the test set, for the ledger.
+        run: see `open_together`: a run that goes on opens it once.
     """
     tested = split.n_test > 0
     config = chosen.config.changed(seed=seeds[0])
@@ -102,7 +106,7 @@ def prove(
         ],
     )
     if tested:
-        (x_own, x_base), y = open_together([chosen.split, split])
+        (x_own, x_base), y = open_together([chosen.split, split], by=by, run=run)
     else:
         x_own, x_base, y = chosen.split.x_dev, split.x_dev, split.y_dev
     answers = {"chosen": _answers(judged, x_own, split)}

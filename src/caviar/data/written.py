@@ -1,0 +1,88 @@
+"""The sets of a split become files: train, dev, test and bridge apart, and split.json, which says how they came about.
+
+A folder is written whole or not at all. Rows are as they were read, with the columns of groups, times and weights:
+`caviar improve train.parquet --dev dev.parquet --test test.parquet` goes on from there; a column that named sets or
+sources has done its work and is left out.
+"""
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from caviar.data.images import shape_of
+from caviar.data.row_hashes import row_hashes, set_fingerprint
+from caviar.data.sets import Split
+from caviar.errors import BadData, BadRun
+
+FORMAT = 1
+Kind = Literal["parquet", "csv"]
+
+
+def write_sets(split: Split, folder: Path, kind: Kind = "parquet", asked: Mapping[str, Any] | None = None) -> Path:
+    """Write every set of a split into a folder of its own.
+
+    Writing the test rows does not open them: keep that file away from whoever chooses.
+
+    Args:
+        split: what is written.
+        folder: new or empty.
+        kind: of the files.
+        asked: what the split was asked for; stands in split.json.
+
+    Returns:
+        The folder.
+
+    Raises:
+        BadData: images cannot be written as CSV.
+        BadRun: the folder holds something, or cannot be written; nothing is left in it then.
+    """
+    done = [column for column in (split.roles.by, split.roles.source) if column is not None]
+    frames = {name: part.whole().drop(done, strict=False) for name, part in split.raw().items() if len(part.y)}
+    if kind == "csv" and any(shape_of(dtype) for dtype in frames["train"].dtypes):
+        raise BadData("Images cannot be written as CSV, which has no cells for them. Write parquet files.")
+    sets: dict[str, Any] = {}
+    with _whole(folder) as beside:
+        for name, frame in frames.items():
+            path = beside / f"{name}.{kind}"
+            frame.write_parquet(path) if kind == "parquet" else frame.write_csv(path)
+            sets[name] = {"file": path.name, "rows": frame.height, "fingerprint": set_fingerprint(row_hashes(frame))}
+        content = {
+            "format": FORMAT,
+            "data": split.name,
+            "target": split.target.name,
+            "task": split.task,
+            "seed": split.seed,
+            "asked": dict(asked or {}),
+            "sets": sets,
+            "how": list(split.explanation),
+        }
+        (beside / "split.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return folder
+
+
+@contextlib.contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A folder beside the wanted one, which takes its place when the block ends well and goes when it does not."""
+    beside: Path | None = None
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadRun(f"--out must be a new or empty folder, but {folder} holds something. Give another.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        yield beside
+        beside.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        beside.rename(folder)
+    except OSError as error:
+        raise BadRun(
+            f"--out must be a folder that can be written, but {folder} cannot: {error.strerror or error}. Give another "
+            "one, or make room."
+        ) from None
+    finally:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)

@@ -1,0 +1,104 @@
+import errno
+import json
+import os
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from made_up import features
+
+import caviar
+from caviar.data.row_hashes import row_hashes, set_fingerprint
+from caviar.data.sealed import TestOpenedAgain
+from caviar.data.table import Table
+from caviar.data.written import write_sets
+from caviar.errors import BadData, BadRun
+
+
+def table(rows=120):
+    random = np.random.default_rng(4)
+    frame = pl.DataFrame(
+        {
+            "row": np.arange(float(rows)),
+            "who": [f"p{i}" for i in random.integers(40, size=rows)],
+            "part": ["train", "train", "dev", "test"] * (rows // 4),
+        }
+    )
+    return Table("people", frame, pl.Series("y", [f"c{i}" for i in random.integers(3, size=rows)]))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_the_files_give_the_same_sets_again(tmp_path, kind):
+    done = caviar.split(table(), by="part", bridge=True)
+    folder = write_sets(done, tmp_path / "deep" / "sets", kind, {"by": "part"})
+    names = {"train", "dev", "test", "bridge"}
+    assert {path.name for path in folder.iterdir()} == {f"{name}.{kind}" for name in names} | {"split.json"}
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["sets"]
+    read = {name: caviar.read(folder / f"{name}.{kind}", target="y") for name in names}
+    again = caviar.split(read["train"], dev=read["dev"], test=read["test"])
+    np.testing.assert_array_equal(again.x_dev, done.x_dev)
+    np.testing.assert_array_equal(np.sort(again.x_train, axis=0), np.sort(done.x_train, axis=0))
+    assert "part" not in read["train"].features.columns, "it has done its work"
+    assert done.times_opened == 0
+    done.open_test()
+    with pytest.warns(TestOpenedAgain):
+        again.open_test()
+
+
+def test_split_json(tmp_path):
+    done = caviar.split(table(), group="who")
+    content = json.loads((write_sets(done, tmp_path / "sets", asked={"group": "who"}) / "split.json").read_text())
+    assert content["asked"] == {"group": "who"}
+    assert content["how"] == list(done.explanation)
+    assert {name: one["rows"] for name, one in content["sets"].items()} == done.sizes
+    for one in content["sets"].values():
+        frame = pl.read_parquet(tmp_path / "sets" / one["file"])
+        assert one["fingerprint"] == set_fingerprint(row_hashes(frame))
+        assert frame.columns == ["row", "part", "who", "y"], "the group is there for the next command"
+
+
+@settings(max_examples=20)
+@given(frame=features(rows=30))
+def test_any_table_comes_back(tmp_path_factory, frame):
+    number = pl.Series("row", np.arange(30.0))
+    done = caviar.split(Table("t", frame.with_columns(number), pl.Series("y", ["a", "b"] * 15)))
+    folder = write_sets(done, tmp_path_factory.mktemp("any") / "sets")
+    whole = pl.concat([pl.read_parquet(folder / f"{name}.parquet") for name in ("train", "dev", "test")])
+    assert whole.sort("row").equals(frame.with_columns(number, y=pl.Series(["a", "b"] * 15)))
+
+
+def test_a_folder_that_is_taken_or_cannot_be_written(tmp_path):
+    done = caviar.split(table())
+    (tmp_path / "empty").mkdir()
+    write_sets(done, tmp_path / "empty")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    with pytest.raises(BadRun, match=r"must be a new or empty folder, but .*empty holds something"):
+        write_sets(done, tmp_path / "empty")
+    with pytest.raises(BadRun, match="that can be written"):
+        write_sets(done, tmp_path / "empty" / "split.json" / "sets")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def full(_, path):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(BadRun, match=r"No space left on device\. Give another one, or make room"):
+        write_sets(caviar.split(table()), tmp_path / "sets")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_are_written_as_parquet_only(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 4, 3, 2)).astype(np.uint8)
+    done = caviar.split(caviar.read((pixels, ["a", "b"] * 20)))
+    with pytest.raises(BadData, match="Images cannot be written as CSV"):
+        write_sets(done, tmp_path / "csv", "csv")
+    folder = write_sets(done, tmp_path / "sets")
+    again = caviar.read(folder / "train.parquet", target="y")
+    assert again.image_shape == (4, 3, 2)
+    np.testing.assert_array_equal(
+        np.stack(again.features["image"].to_list()), np.stack(done.raw()["train"].frame["image"].to_list())
+    )
