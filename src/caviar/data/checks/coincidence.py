@@ -20,6 +20,8 @@ from caviar.data.checks.equal_rows import first_equal, hashed
 
 MOST_COLUMNS = 200
 """So many columns are left out one after the other, evenly chosen."""
+_COMMON = 0.02  # of the rows
+_ROWS_OF_LEVEL = 20
 FACTOR = 3.0
 """More equal pairs than so many times the expected ones are no coincidence."""
 
@@ -46,7 +48,7 @@ def equal_pairs(frame: pl.DataFrame, second: Mask | None = None) -> Pairs:
     Returns:
         Both numbers. With a single column every pair is expected: nothing can be told.
     """
-    firsts = [first_equal(frame.select(name)).astype(np.int32) for name in frame.columns]
+    firsts: list[Whole] = [first_equal(frame.select(name)).astype(np.int32) for name in frame.columns]
     agree = np.array([_chance(column, first) for column, first in zip(frame.get_columns(), firsts, strict=True)])
     tells = _each_once(firsts, agree)
     whole = np.zeros(frame.height, np.uint64)
@@ -76,11 +78,12 @@ def _pairs(codes: Whole, second: Mask | None) -> float:
 
 
 def _each_once(firsts: list[Whole], agree: Numbers) -> list[int]:
-    """Columns that vary, without those that are another one in other words."""
-    seen: dict[bytes, int] = {}
+    """Columns that vary, without those that are another one in other words (of few levels: fine ones seem to be)."""
+    seen: dict[bytes | int, int] = {}
     for i, first in enumerate(firsts):
         if agree[i] < 1:
-            seen.setdefault(first.tobytes(), i)
+            few = np.count_nonzero(first == np.arange(len(first))) * _ROWS_OF_LEVEL <= len(first)
+            seen.setdefault(first.tobytes() if few else i, i)
     return sorted(seen.values())
 
 
@@ -88,17 +91,20 @@ def _chance(column: pl.Series, first: Whole) -> float:
     """Chance that two rows agree in a column, in (0, 1].
 
     Where most cells differ, the few that agree may be the copies in question: then it is the step of the column's
-    numbers over their spread, as for a rounded normal distribution, or nearly nothing for text.
+    numbers over their spread, as for a rounded normal distribution, or nearly nothing for text. Single values that are
+    common all the same, such as 0, count as seen.
     """
     rows = len(first)
     counts = np.bincount(first, minlength=1).astype(float)
     seen = float((counts * (counts - 1)).sum() / max(1, rows * (rows - 1)))
     if np.count_nonzero(counts) <= rows / 2:
         return max(seen, 1 / rows**2)
+    common = float(((counts[counts >= _COMMON * rows] / rows) ** 2).sum())
     if not column.dtype.is_numeric():
-        return 1 / rows**2
+        return max(common, 1 / rows**2)
     x = column.drop_nulls().cast(pl.Float64).to_numpy()
-    return float(np.clip(step_of(x) / (2 * np.sqrt(np.pi) * max(x.std(), 1e-300)), 1e-15, max(seen, 1e-15)))
+    smooth = step_of(x) / (2 * np.sqrt(np.pi) * max(x.std(), 1e-300))
+    return max(common, float(np.clip(smooth, 1e-15, max(seen, 1e-15))))
 
 
 def step_of(x: Numbers) -> float:

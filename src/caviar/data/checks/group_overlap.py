@@ -67,9 +67,9 @@ def check_group_overlap(groups: Mapping[SetName, pl.Series | np.ndarray | Sequen
                     "examples": shared.head(_SHOWN).to_list(),
                 },
                 f"{count(len(shared), 'group')} ({listed(shared.to_list(), 3)}) {has(len(shared))} rows in both "
-                f"{earlier} and {later}, {count(number, f'{later} row')} of {len(mine):,} ({share:.1%}). What is learned of a "
-                f"group helps with its other rows, so the {later} figure says little about new groups. Keep every "
-                "group in one set.",
+                f"{earlier} and {later}, {count(number, f'{later} row')} of {len(mine):,} ({share:.1%}). What is "
+                f"learned of a group helps with its other rows, so the {later} figure says little about new groups. "
+                "Keep every group in one set.",
                 _SOURCE,
             )
         )
@@ -185,7 +185,7 @@ def _alike(codes: Whole, y: np.ndarray, classes: bool, *, ordered: bool) -> floa
     if not outside.any():
         return None
     alike = 1 - float(inside.mean() / outside.mean())
-    p = float(ttest_ind(inside, outside, equal_var=False, alternative="less")[1]) if inside.any() else 0.0
+    p = float(np.asarray(ttest_ind(inside, outside, equal_var=False, alternative="less")[1])) if inside.any() else 0.0
     enough = outside.mean() * len(inside) > 14  # so that no difference at all has a chance below P
     return alike if alike >= ALIKE and p < P and enough else None
 

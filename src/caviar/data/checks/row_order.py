@@ -72,8 +72,8 @@ def check_row_order(table: Table, task: Task | None = None) -> Checked:
                     "rows": table.rows,
                 },
                 f"The place of a row in the file predicts '{table.target.name}': the file {ordered}. Which twentieth "
-                f"of the file a row stands in explains {explained:.1%} of the target's variance, and neighbours correlate "
-                f"with {neighbours:.2f} (p {_in_words(p)}; in a shuffled file both are near 0). {advice}",
+                f"of the file a row stands in explains {explained:.1%} of the target's variance, and neighbours "
+                f"correlate with {neighbours:.2f} (p {_in_words(p)}; in a shuffled file both are near 0). {advice}",
                 _SOURCE,
             ),
         )
@@ -93,8 +93,10 @@ def _indicators(table: Table, classes: bool) -> Numbers:
         x = rankdata(table.target.cast(float).to_numpy())[:, None]
         return (x - x.mean()) / x.std()
     codes = fit_classes(table.target).encode(table.target)
-    rare = np.bincount(codes) < _RARE
-    codes = np.unique(np.where(rare[codes], -1, codes), return_inverse=True)[1]  # what is rare is one class
+    counts = np.bincount(codes)
+    rare = (counts < _RARE)[codes]
+    joined = -1 if rare.sum() >= _RARE else int(counts.argmax())  # what is rare is one class, or of the commonest
+    codes = np.unique(np.where(rare, joined, codes), return_inverse=True)[1]
     shares = np.bincount(codes) / len(codes)
     return (codes[:, None] == np.arange(len(shares))) / np.sqrt(shares) - np.sqrt(shares)
 

@@ -28,7 +28,7 @@ ALMOST = {"classification": 0.85, "regression": 0.9}
 """Share of the errors, or of the variance, that a column removes to count as giving the target away almost exactly."""
 TOGETHER = 0.97
 """The same for two columns together, where neither does it alone."""
-TIMES = 3.0
+TIMES = 2.0
 """All other columns together leave at least so many times as much open: a column that merely agrees with them is
 strong, not suspicious."""
 SAME = 0.995
@@ -141,7 +141,7 @@ class _Search:
     def _others_know_less(self, own: Sequence[int], losses: Losses, left_out: Sequence[int]) -> bool:
         """Whether all other columns together leave much more open than these do, beyond doubt."""
         rest = [i for i in range(self.frame.width) if i not in own and i not in left_out]
-        if len(rest) < 2:  # there is nothing to compare with: one strong column is what such a table is made of
+        if len(rest) < 3:  # there is nothing to compare with: one strong column is what such a table is made of
             return False
         at = np.arange(self.frame.height)[:_REST_ROWS]  # rows were drawn at random, or are few
         if self.frame.height > _REST_ROWS:
@@ -233,13 +233,14 @@ def _boosted(x: Numbers, target: Target, at: np.ndarray) -> Numbers:
         HistGradientBoostingClassifier,
         HistGradientBoostingRegressor,
     )
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415  comes with scikit-learn
 
     y, losses = target.y[at], np.empty(len(at))
     kind = HistGradientBoostingClassifier if target.classes else HistGradientBoostingRegressor
     for fold in range(3):
         out = np.arange(len(at)) % 3 == fold
-        model = kind(max_iter=40, random_state=0).fit(x[~out], y[~out])
-        answer = model.predict(x[out])
+        with threadpool_limits(1):  # on busy cores its threads wait for each other, a hundred times longer
+            answer = kind(max_iter=40, random_state=0).fit(x[~out], y[~out]).predict(x[out])
         losses[out] = answer != y[out] if target.classes else (answer - y[out]) ** 2
     return losses
 
