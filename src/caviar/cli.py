@@ -169,6 +169,45 @@ def train(
 
 
 @app.command
+def diagnose(
+    data: Data = None,
+    /,
+    *,
+    data_only: Annotated[bool, Parameter(negative="", help="Check the data; no network is trained.")] = False,
+    target: Target = None,
+    dev: Dev = None,
+    test: Annotated[
+        str | None, Parameter(help="Rows that stay sealed: a file, a share, a number of rows, or 0.")
+    ] = None,
+    task: TaskWord = None,
+    seed: Annotated[int, Parameter(help="Of the choice of rows.")] = 0,
+    everything: Annotated[bool, Parameter(name="--all", negative="", help="Show every finding in full.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with data: duplicates, leaks, shift, wrong labels, rare classes and more."""
+    if data is None:
+        raise CommandError("caviar diagnose needs DATA. For a first try: caviar diagnose --data-only digits")
+    if not data_only:
+        raise CommandError(
+            "caviar diagnose needs --data-only: it checks data. What limits a network is found by caviar improve."
+        )
+    from caviar.data.read import read  # noqa: PLC0415
+    from caviar.data.split import split  # noqa: PLC0415
+    from caviar.diagnosis.data import diagnose_data  # noqa: PLC0415
+    from caviar.reporting.data_findings import data_lines  # noqa: PLC0415
+
+    table = read(data, target)
+    column = table.target.name if table.target is not None else target
+    given = [read(part, column) if isinstance(part, str) else part for part in (_rows(dev), _rows(test))]
+    rows = split(table, *given, task=task, seed=seed)
+    found = diagnose_data(table, rows)
+    if as_json:
+        print(json.dumps(found.to_json(), allow_nan=False))
+    else:
+        print(*table.describe().splitlines(), "", *data_lines(found, everything=everything), sep="\n")
+
+
+@app.command
 def predict(
     run: Annotated[Path, Parameter(help="Run folder of a finished run.")],
     data: Annotated[str, Parameter(help="File with the columns that the network was trained on, in any order.")],

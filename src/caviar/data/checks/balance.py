@@ -7,8 +7,9 @@ import numpy as np
 
 from caviar.arrays import Whole
 from caviar.data.checks.check import Check, Checked
+from caviar.data.split import Split
 from caviar.data.target import Label
-from caviar.data.words import count, has, listed
+from caviar.data.words import has, listed
 
 _UNEQUAL = 10
 """Commonest class against rarest: above it an error rate alone says little."""
@@ -21,16 +22,27 @@ _RARE = 0.5
 _KEPT = 20
 
 
-def class_imbalance(codes: Whole, classes: Sequence[Label], *, learned: bool = True) -> Checked:
+def check_class_imbalance(split: Split) -> Checked:
+    """Look for rare classes among the train rows (`class_imbalance`); nothing for a quantity."""
+    return class_imbalance(split.y_train, split.classes) if split.classes else Checked()
+
+
+def check_missing_class(split: Split) -> Checked:
+    """Look for classes that train, dev or test lack (`missing_class`); nothing for a quantity."""
+    if not split.classes:
+        return Checked()
+    return missing_class({name: part.y for name, part in split.raw().items()}, split.classes)
+
+
+def class_imbalance(codes: Whole, classes: Sequence[Label]) -> Checked:
     """Classes with much fewer rows than others.
 
     An info when the commonest class has more than ten times the rows of the rarest. A warning when a class has fewer
     than 20 rows to learn from and less than half of an equal share.
 
     Args:
-        codes: (rows,) of the rows to learn from.
+        codes: (rows,) of the train rows.
         classes: labels in the order of their codes.
-        learned: whether these are the train rows; False for a whole table, of which a part will be trained on.
 
     Returns:
         At most one doubt.
@@ -44,7 +56,6 @@ def class_imbalance(codes: Whole, classes: Sequence[Label], *, learned: bool = T
     ratio = rows[most] / rows[least]
     if not len(scarce) and ratio <= _UNEQUAL:
         return Checked()
-    where = "train rows" if learned else "rows"
     evidence: dict[str, Any] = {
         "rows": total,
         "ratio": float(ratio),
@@ -55,16 +66,16 @@ def class_imbalance(codes: Whole, classes: Sequence[Label], *, learned: bool = T
         "commonest_share": float(rows[most] / total),
         "too_few_to_learn": {str(classes[at]): int(rows[at]) for at in scarce[:_KEPT]},
     }
-    meaning = (
-        f"Class {classes[least]!r} has {count(int(rows[least]), 'row')} of {total:,} ({rows[least] / total:.2%}), "
-        f"class {classes[most]!r} {rows[most] / total:.1%}: who always answers {classes[most]!r} errs in only "
-        f"{1 - rows[most] / total:.1%} of the {where}. "
-    )
+    share, largest = rows[least] / total, rows[most] / total
+    meaning = f"Class {classes[least]!r} has {int(rows[least]):,} of {total:,} train rows ({share:.2%}), "
+    meaning += f"class {classes[most]!r} {largest:.1%}. "
+    if largest > 0.5:
+        meaning += f"Who always answers {classes[most]!r} errs in only {1 - largest:.1%} of them. "
     if len(scarce):
         names = listed((classes[at] for at in scarce), 4)
         meaning += (
-            f"{names} {has(len(scarce))} fewer than {_TO_LEARN} rows, too few to learn from: collect more of them, join "
-            "them with another class, or leave them out. "
+            f"{names} {has(len(scarce))} fewer than {_TO_LEARN} train rows, too few to learn from: collect more of "
+            "them, join them with another class, or leave them out. "
         )
     meaning += (
         "Read balanced accuracy, F1 or AUC beside the error (--metric), and try class_weight = 'balanced' when rare "

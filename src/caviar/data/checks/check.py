@@ -60,6 +60,4 @@ class Checked:
     """Sentences: what was checked and is in order, where a person should know."""
 
     def __add__(self, other: "Checked") -> "Checked":
-        return Checked(
-            self.checks + other.checks, self.skipped + other.skipped, self.passed + other.passed
-        )
+        return Checked(self.checks + other.checks, self.skipped + other.skipped, self.passed + other.passed)

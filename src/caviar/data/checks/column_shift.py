@@ -101,10 +101,7 @@ def _levels(name: str, first: pl.Series, second: pl.Series) -> list[ColumnShift]
     """The shift of a column of text; None when nearly every cell is different."""
     if min(len(first), len(second)) < _FEWEST:
         return []
-    tallies = [
-        cells.rename("level").value_counts(name=rows)
-        for cells, rows in ((first, "first"), (second, "second"))
-    ]
+    tallies = [cells.rename("level").value_counts(name=rows) for cells, rows in ((first, "first"), (second, "second"))]
     both = tallies[0].join(tallies[1], on="level", how="full", coalesce=True).fill_null(0).sort("level")
     if both.height >= _IDENTIFIERS * (len(first) + len(second)):
         return None

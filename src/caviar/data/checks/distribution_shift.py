@@ -10,6 +10,7 @@ from caviar.data.checks.check import Check, Checked, Severity
 from caviar.data.checks.column_shift import ColumnShift, compare_columns
 from caviar.data.checks.joint_shift import ToldApart, tell_apart
 from caviar.data.checks.two_samples import LEVEL, holm
+from caviar.data.split import Split
 from caviar.data.words import count
 
 _LARGE_AUC = 0.6
@@ -59,7 +60,21 @@ class _Comparison(NamedTuple):
         return told
 
 
-def distribution_shift(sets: Mapping[str, pl.DataFrame], seed: int = 0) -> Checked:
+def check_distribution_shift(split: Split) -> Checked:
+    """Compare train, dev and test rows with each other (`shift_between`); the test set counts as unopened."""
+    return shift_between({name: part.frame for name, part in split.raw().items()}, split.seed)
+
+
+def check_new_rows(train: pl.DataFrame, new: pl.DataFrame) -> Checked:
+    """Compare rows that are to be predicted with the rows a network was trained on (`shift_between`).
+
+    Raises:
+        BadData: a column of the new rows holds something else than that of the train rows.
+    """
+    return shift_between({"train": train, "new": new})
+
+
+def shift_between(sets: Mapping[str, pl.DataFrame], seed: int = 0) -> Checked:
     """Compare every two sets, such as train, dev and test, or train and new rows.
 
     A difference is told when its p-value, corrected for all columns of all pairs, is below 0.001. It is a warning when
@@ -81,9 +96,7 @@ def distribution_shift(sets: Mapping[str, pl.DataFrame], seed: int = 0) -> Check
     pairs = list(combinations(used, 2))
     compared = {pair: compare_columns(used[pair[0]], used[pair[1]]) for pair in pairs}
     joint = {pair: tell_apart(used[pair[0]], used[pair[1]], seed) for pair in pairs}
-    p_values = holm(
-        {(pair, at): s.difference.p_value for pair in pairs for at, s in enumerate(compared[pair].shifts)}
-    )
+    p_values = holm({(pair, at): s.difference.p_value for pair in pairs for at, s in enumerate(compared[pair].shifts)})
     joint_p = holm({pair: told.p_value for pair, told in joint.items() if told is not None})
     comparisons = []
     for pair in pairs:
@@ -145,7 +158,8 @@ def _how(comparison: _Comparison) -> str:
     told = []
     if names:
         shown = [
-            f"{_named(s)} ({s.first} in {first}, {_without_measure(s)} in {second})" for s, _ in comparison.columns[:_SHOWN]
+            f"{_named(s)} ({s.first} in {first}, {_without_measure(s)} in {second})"
+            for s, _ in comparison.columns[:_SHOWN]
         ]
         which = "" if len(comparison.columns) <= _SHOWN else "most of all "
         differ = "differs" if len(names) == 1 else "differ"
@@ -199,6 +213,6 @@ def _alike(comparison: _Comparison, sets: Mapping[str, pl.DataFrame]) -> str:
         else f", and a classifier cannot tell them apart (AUC {joint.auc:.2f}, {joint.low:.2f} to {joint.high:.2f})"
     )
     return (
-        f"Dev and test are of one kind, as far as {dev:,} and {test:,} rows can tell: none of "
+        f"The columns of dev and test are of one kind, as far as {dev:,} and {test:,} rows can tell: none of "
         f"{count(comparison.compared, 'column')} differs beyond chance{together}."
     )

@@ -8,13 +8,19 @@ import numpy as np
 
 from caviar.data.checks.check import Check, Checked
 from caviar.data.checks.two_samples import LEVEL, Difference, holm, of_numbers, of_shares
+from caviar.data.split import Split
 from caviar.data.target import TargetCoding
 
 _SOURCE = "chi-squared (classes) or Kolmogorov-Smirnov (quantities) with Holm 1979; Lipton, Wang & Smola 2018"
 _KEPT = 20  # classes in the evidence
 
 
-def label_shift(sets: Mapping[str, np.ndarray], coding: TargetCoding) -> Checked:
+def check_label_shift(split: Split) -> Checked:
+    """Compare the target in train, dev and test (`label_shift_between`)."""
+    return label_shift_between({name: part.y for name, part in split.raw().items()}, split.target)
+
+
+def label_shift_between(sets: Mapping[str, np.ndarray], coding: TargetCoding) -> Checked:
     """Compare the target of every two sets.
 
     Told when the p-value, corrected for the pairs, is below 0.001; a warning when the difference is also at least small
@@ -46,10 +52,12 @@ def label_shift(sets: Mapping[str, np.ndarray], coding: TargetCoding) -> Checked
         "second": typical[1],
         "other_sets": [list(pair) for pair in certain if pair != worst],
     }
+    others = [" and ".join(pair) for pair in certain if pair != worst]
+    also = f" (the same holds between {', '.join(others)})" if others else ""
     small = "" if difference.large else " The difference is beyond chance but small."
     advice = (
-        f"{_told(coding, first, second, used)}.{small} A network learns how often each answer is right from the train "
-        "rows, and an error counts every class by its share: figures of the two sets cannot be compared as they are."
+        f"{_told(coding, first, second, used)}{also}.{small} A network learns how often each answer is right "
+        "from the train rows, and an error counts every class by its share: figures of the two sets cannot be compared as they are."
     )
     if difference.large:
         advice += (

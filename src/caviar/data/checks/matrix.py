@@ -78,9 +78,7 @@ def _ranks(levels: pl.Series) -> list[Numbers]:
 
 
 def _small_pixels(images: pl.Series) -> Numbers:
-    """(rows, pixels): means of square blocks of neighbours, the last rows and columns of pixels cut where they do not
-    fill a block.
-    """
+    """Means of blocks of neighbours, (rows, pixels); pixels at the end that fill no block are cut."""
     pixels = pixels_of(images)
     rows, height, width, channels = pixels.shape
     tall, wide = -(-height // _SIDE), -(-width // _SIDE)
