@@ -51,10 +51,10 @@ def class_imbalance(codes: Whole, classes: Sequence[Label]) -> Checked:
     total = int(rows.sum())
     if not total or len(classes) < 2:
         return Checked()
-    scarce = np.flatnonzero((rows < _TO_LEARN) & (rows < _RARE * total / len(classes)) & (rows > 0))
+    scarce = np.flatnonzero((rows < _TO_LEARN) & (rows < _RARE * total / len(classes)) & (rows > 0)).tolist()
     most, least = int(rows.argmax()), int(np.where(rows > 0, rows, total + 1).argmin())
     ratio = rows[most] / rows[least]
-    if not len(scarce) and ratio <= _UNEQUAL:
+    if not scarce and ratio <= _UNEQUAL:
         return Checked()
     evidence: dict[str, Any] = {
         "rows": total,
@@ -71,7 +71,7 @@ def class_imbalance(codes: Whole, classes: Sequence[Label]) -> Checked:
     meaning += f"class {classes[most]!r} {largest:.1%}. "
     if largest > 0.5:
         meaning += f"Who always answers {classes[most]!r} errs in only {1 - largest:.1%} of them. "
-    if len(scarce):
+    if scarce:
         names = listed((classes[at] for at in scarce), 4)
         meaning += (
             f"{names} {has(len(scarce))} fewer than {_TO_LEARN} train rows, too few to learn from: collect more of "
@@ -81,7 +81,7 @@ def class_imbalance(codes: Whole, classes: Sequence[Label]) -> Checked:
         "Read balanced accuracy, F1 or AUC beside the error (--metric), and try class_weight = 'balanced' when rare "
         "classes matter."
     )
-    severity = "warning" if len(scarce) else "info"
+    severity = "warning" if scarce else "info"
     return Checked((Check("class_imbalance", severity, evidence, meaning, "Japkowicz & Stephen 2002"),))
 
 
@@ -102,13 +102,13 @@ def missing_class(sets: Mapping[str, Whole], classes: Sequence[Label]) -> Checke
     few: dict[str, dict[str, int]] = {}
     told = []
     for name, own in rows.items():
-        absent = np.flatnonzero((own == 0) & known)
-        if len(absent):
+        absent = np.flatnonzero((own == 0) & known).tolist()
+        if absent:
             lacking[name] = [str(classes[at]) for at in absent]
             told.append(f"The {name} set has no row of {listed((classes[at] for at in absent), 4)}.")
         rare = own < _RARE * own.sum() / len(classes)
-        scarce = np.flatnonzero((own > 0) & (own < _TO_MEASURE) & rare)
-        if name != "train" and len(scarce):
+        scarce = np.flatnonzero((own > 0) & (own < _TO_MEASURE) & rare).tolist()
+        if name != "train" and scarce:
             few[name] = {str(classes[at]): int(own[at]) for at in scarce}
             shown = ", ".join(f"{classes[at]!r} ({own[at]})" for at in scarce[:4])
             more = f" and {len(scarce) - 4:,} more" if len(scarce) > 4 else ""

@@ -130,7 +130,7 @@ def _images(first: pl.Series, second: pl.Series) -> list[ColumnShift]:
         whole = [x[~np.isnan(x).all(axis=1)] if x.dtype.kind == "f" else x for x in pixels]
         if min(map(len, whole)) < _FEWEST:
             continue
-        a, b = (measure(x, axis=1, dtype=np.float64) for x in whole)
+        a, b = (np.asarray(measure(x, axis=1, dtype=np.float64)) for x in whole)
         found.append(ColumnShift(first.name, what, of_numbers(a, b), *_typical(a, b, pl.Float64())))
     return found
 

@@ -120,14 +120,17 @@ def _checks(certain: Sequence[_Comparison]) -> list[Check]:
     """One doubt: the worst pairs, in words."""
     if not certain:
         return []
-    order: list[Severity] = ["critical", "warning", "info"]
-    severity = min((c.severity for c in certain), key=order.index)
+    severity = min(certain, key=lambda c: _rank(c.severity)).severity
     alarming = [c for c in certain if c.severity == severity or (severity == "critical" and c.severity == "warning")]
-    worst = min(alarming, key=lambda c: (order.index(c.severity), -_auc(c)))
+    worst = min(alarming, key=lambda c: (_rank(c.severity), -_auc(c)))
     advice = _advice({c.pair for c in alarming}) if severity != "info" else _SMALL
     meaning = f"{_who([c.pair for c in alarming], severity)}{_how(worst)} {advice}"
     evidence = worst.to_json() | {"other_sets": [c.to_json() for c in certain if c is not worst]}
     return [Check("distribution_shift", severity, evidence, meaning, _SOURCE)]
+
+
+def _rank(severity: Severity) -> int:
+    return ("critical", "warning", "info").index(severity)
 
 
 def _auc(comparison: _Comparison) -> float:

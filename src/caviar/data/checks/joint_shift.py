@@ -52,6 +52,7 @@ def tell_apart(first: pl.DataFrame, second: pl.DataFrame, seed: int = 0) -> Told
         return None
     from scipy import stats  # noqa: PLC0415
     from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415  (comes with scikit-learn)
 
     taken = [frame[some_rows(frame.height, MOST_ROWS, seed)] for frame in (first, second)]
     matrices = matrix_of(taken)
@@ -68,15 +69,18 @@ def tell_apart(first: pl.DataFrame, second: pl.DataFrame, seed: int = 0) -> Told
     aucs, variances, p_values = [], [], []
     for half in (0, 1):
         learn, judge = halves != half, halves == half
-        model = HistGradientBoostingClassifier(
+        judge_of = HistGradientBoostingClassifier(
             max_iter=50,
             max_leaf_nodes=15,
             min_samples_leaf=max(3, min(20, smaller // 5)),
-            early_stopping=False,
+            early_stopping=False,  # pyright: ignore[reportArgumentType]  scikit-learn's docstring is read as str only
             class_weight="balanced",
             random_state=0,
-        ).fit(x[learn], of_second[learn])
-        told = np.asarray(model.decision_function(x[judge]), np.float64)
+        )
+        # So little work is done sooner by one thread, above all when other programs use the cores.
+        with threadpool_limits(1):
+            model = judge_of.fit(x[learn], of_second[learn])
+            told = np.asarray(model.decision_function(x[judge]), np.float64)
         a, b = told[~of_second[judge]], told[of_second[judge]]
         auc, variance = _auc(a, b)
         aucs.append(auc)

@@ -164,7 +164,7 @@ def out_of_fold(x: Numbers, y: Whole, seed: int = 0) -> Numbers:
         bootstrap=True,
         oob_score=True,
         min_samples_leaf=2,
-        max_features="sqrt" if x.shape[1] > 4 else None,
+        max_features="sqrt" if x.shape[1] > 4 else 1.0,  # pyright: ignore[reportArgumentType]
         random_state=seed,
     ).fit(x, y)
     of_trees = np.asarray(trees.oob_decision_function_, np.float64)

@@ -57,7 +57,7 @@ def label_shift_between(sets: Mapping[str, np.ndarray], coding: TargetCoding) ->
     small = "" if difference.large else " The difference is beyond chance but small."
     advice = (
         f"{_told(coding, first, second, used)}{also}.{small} A network learns how often each answer is right "
-        "from the train rows, and an error counts every class by its share: figures of the two sets cannot be compared as they are."
+        "from the train rows, and an error counts every row: figures of the two sets cannot be compared as they are."
     )
     if difference.large:
         advice += (

@@ -55,7 +55,7 @@ def of_numbers(first: Numbers, second: Numbers) -> Difference:
     below = [np.searchsorted(own, both, side="right") / len(own) for own in (first, second)]
     distance = float(np.abs(below[0] - below[1]).max())
     if len(first) * len(second) <= _EXACT:
-        p_value = float(stats.ks_2samp(first, second, method="exact").pvalue)
+        p_value = float(np.asarray(stats.ks_2samp(first, second, method="exact"))[1])
     else:
         effective = len(first) * len(second) / (len(first) + len(second))
         p_value = float(stats.kstwo.sf(distance, max(1, round(effective))))
@@ -87,7 +87,7 @@ def of_shares(first: Whole, second: Whole) -> Difference:
     squared = float(((table - expected) ** 2 / expected).sum())
     freedom = table.shape[1] - 1
     if freedom == 1 and expected.min() < _FEW:
-        p_value = float(stats.fisher_exact(table).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+        p_value = float(np.asarray(stats.fisher_exact(table))[1])
     else:
         p_value = float(stats.chi2.sf(squared, freedom))
     effective = float(rows.prod() / rows.sum())
