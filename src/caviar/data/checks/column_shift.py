@@ -11,7 +11,6 @@ from caviar.data.checks.matrix import kind_of, some_rows
 from caviar.data.checks.two_samples import Difference, of_numbers, of_shares
 from caviar.data.images import pixels_of, shape_of
 from caviar.data.numeric import numbers_of
-from caviar.data.words import listed
 
 _MOST_ROWS = 200_000  # of either set; more rows show smaller shifts, not other ones
 _FEWEST = 5  # known cells of either set
@@ -48,8 +47,8 @@ class Compared(NamedTuple):
 
     shifts: list[ColumnShift]
     """One for each test that was made, whether or not the column differs."""
-    skipped: list[str]
-    """Sentences."""
+    names_of_rows: list[str]
+    """Columns that were left out, since they count or name single rows."""
 
 
 def compare_columns(first: pl.DataFrame, second: pl.DataFrame) -> Compared:
@@ -61,7 +60,7 @@ def compare_columns(first: pl.DataFrame, second: pl.DataFrame) -> Compared:
 
     Returns:
         Numbers, true/false, dates and the brightness and contrast of images: Kolmogorov-Smirnov; text and missing
-        cells: chi-squared. Columns that count or name the rows are left out, with a sentence.
+        cells: chi-squared. Columns that count or name the rows are left out.
 
     Raises:
         BadData: a column of the second holds something else than that of the first.
@@ -91,10 +90,7 @@ def compare_columns(first: pl.DataFrame, second: pl.DataFrame) -> Compared:
             else:
                 shifts += found
         shifts += _missing(column, other)
-    skipped = []
-    if names_of_rows:
-        skipped.append(f"Not compared, since they name single rows: {listed(names_of_rows)}.")
-    return Compared(shifts, skipped)
+    return Compared(shifts, names_of_rows)
 
 
 def _levels(name: str, first: pl.Series, second: pl.Series) -> list[ColumnShift] | None:

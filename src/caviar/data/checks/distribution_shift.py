@@ -11,7 +11,7 @@ from caviar.data.checks.column_shift import ColumnShift, compare_columns
 from caviar.data.checks.joint_shift import ToldApart, tell_apart
 from caviar.data.checks.two_samples import LEVEL, holm
 from caviar.data.split import Split
-from caviar.data.words import count
+from caviar.data.words import count, listed
 
 _LARGE_AUC = 0.6
 """Below it a difference in all columns together is small: a shift of 0.36 standard deviations in one normal column."""
@@ -95,7 +95,9 @@ def shift_between(sets: Mapping[str, pl.DataFrame], seed: int = 0) -> Checked:
     used = {name: frame for name, frame in sets.items() if frame.height}
     pairs = list(combinations(used, 2))
     compared = {pair: compare_columns(used[pair[0]], used[pair[1]]) for pair in pairs}
-    joint = {pair: tell_apart(used[pair[0]], used[pair[1]], seed) for pair in pairs}
+    names_of_rows = list(dict.fromkeys(name for pair in pairs for name in compared[pair].names_of_rows))
+    told_by = {name: frame.drop(names_of_rows, strict=False) for name, frame in used.items()}
+    joint = {pair: tell_apart(told_by[pair[0]], told_by[pair[1]], seed) for pair in pairs}
     p_values = holm({(pair, at): s.difference.p_value for pair in pairs for at, s in enumerate(compared[pair].shifts)})
     joint_p = holm({pair: told.p_value for pair, told in joint.items() if told is not None})
     comparisons = []
@@ -105,7 +107,7 @@ def shift_between(sets: Mapping[str, pl.DataFrame], seed: int = 0) -> Checked:
         beyond.sort(key=lambda told: (not told[0].difference.large, -told[0].difference.effect))
         columns = len({s.column for s in shifts})
         comparisons.append(_Comparison(pair, beyond, columns, joint[pair], joint_p.get(pair, 1.0)))
-    skipped = list(dict.fromkeys(sentence for pair in pairs for sentence in compared[pair].skipped))
+    skipped = [f"Not compared between sets: {listed(names_of_rows)}, which name single rows."] if names_of_rows else []
     small = [name for name, frame in used.items() if any(name in p for p in pairs) and frame.height < 20]
     if small:
         skipped.append(

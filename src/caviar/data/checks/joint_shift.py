@@ -8,7 +8,7 @@ import polars as pl
 from caviar.arrays import Numbers
 from caviar.data.checks.matrix import matrix_of, some_rows
 
-MOST_ROWS = 4_000
+MOST_ROWS = 2_000
 """Rows of either set that are used."""
 FEWEST_ROWS = 20
 """Of either set: with fewer a classifier has nothing to learn from."""
@@ -36,7 +36,7 @@ def tell_apart(first: pl.DataFrame, second: pl.DataFrame, seed: int = 0) -> Told
     twice the smaller of the two p-values keeps the level, however the halves depend on each other.
 
     Args:
-        first: at most 4,000 of its rows are used.
+        first: at most 2,000 of its rows are used.
         second: the same.
         seed: of the choice of rows and halves.
 

@@ -26,7 +26,7 @@ def target_outliers(features: pl.DataFrame, target: pl.Series, seed: int = 0) ->
     """Look for gross errors in a target of numbers, such as a misplaced decimal point.
 
     Trees learn the rank of the target, so that an outlier cannot spoil what is expected of others; a row is judged by
-    the trees that did not draw it, against the spread of rows of like expectation.
+    the trees that did not draw it, against the spread of rows of like expectation. A positive target is also judged by its logarithm.
 
     Args:
         features: feature columns; at most 20,000 rows are used.
@@ -49,7 +49,10 @@ def target_outliers(features: pl.DataFrame, target: pl.Series, seed: int = 0) ->
     if not x.shape[1]:
         return Checked((), (*skipped, "Errors in the target were not looked for: no column can be used."))
     expected = _expected(x, y, seed)
-    distance = (y - expected) / _spread(expected, y - expected)
+    distance = _distance(y, expected)
+    if y.min() > 0:  # prices and counts vary in proportion: an error is far on both scales
+        on_log = _distance(np.log(y), np.log(expected))
+        distance = np.where(np.abs(on_log) < np.abs(distance), on_log, distance)
     far = np.flatnonzero(np.abs(distance) > _FAR)
     if not len(far) or len(far) > max(1, _MOST_SHARE * len(y)):
         return Checked((), skipped)
@@ -83,6 +86,11 @@ def _expected(x: Numbers, y: Numbers, seed: int) -> Numbers:
         random_state=seed,
     ).fit(x, ranks)
     return np.quantile(y, np.clip(np.asarray(trees.oob_prediction_), 0, 1))
+
+
+def _distance(y: Numbers, expected: Numbers) -> Numbers:
+    """In robust standard deviations, with sign."""
+    return (y - expected) / _spread(expected, y - expected)
 
 
 def _spread(expected: Numbers, residuals: Numbers) -> Numbers:
