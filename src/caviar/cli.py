@@ -20,6 +20,7 @@ from caviar import __version__
 from caviar.errors import BadConfig, BadData, BadRun, CaviarError
 
 if TYPE_CHECKING:
+    from caviar.data.table import Table
     from caviar.network.config import Config
     from caviar.reporting.terminal import Listener
 
@@ -223,6 +224,7 @@ def split(
     resolution: Annotated[float, Parameter(help="Difference between two error rates that dev must tell.")] = 0.01,
     seed: Annotated[int, Parameter(help="Of the choice of rows.")] = 0,
     out: Annotated[Path | None, Parameter(help="Folder for the files; caviar-splits/NAME-N when left out.")] = None,
+    types: Types = None,
     kind: Annotated[Literal["parquet", "csv"], Parameter(name="--format", help="Of the files.")] = "parquet",
     as_json: AsJson = False,
 ) -> None:
@@ -232,12 +234,10 @@ def split(
     from caviar.data.written import write_sets  # noqa: PLC0415
     from caviar.reporting.run_folder import named, next_folder  # noqa: PLC0415
 
-    table = read(data, target)
-    column = table.target.name if table.target is not None else target
+    table = read(data, target, types=_types(types))
     division = _division(group, time, by, source, bridge=bridge)
     sizes = {"dev": _rows(dev), "test": _rows(test)}
-    given = [read(part, column) if isinstance(part, str) else part for part in sizes.values()]
-    done = divide(table, *given, **division, task=task, resolution=resolution, seed=seed)
+    done = divide(table, *_sets(table, dev, test), **division, task=task, resolution=resolution, seed=seed)
     asked = {"data": named(data)} | {name: named(part) for name, part in sizes.items()} | division
     folder = write_sets(done, out or next_folder(table.name, "caviar-splits"), kind, asked | {"task": task})
     if as_json:
@@ -249,6 +249,49 @@ def split(
     print(*done.explanation, sep="\n")
     print(f"Files:   {folder}")
     print(f"Go on:   caviar improve {quote(str(folder / f'train.{kind}'))} --target {quote(done.target.name)}{more}")
+
+
+@app.command
+def diagnose(
+    data: Data = None,
+    /,
+    *,
+    data_only: Annotated[bool, Parameter(negative="", help="Check the data; no network is trained.")] = False,
+    target: Target = None,
+    dev: Dev = None,
+    test: Annotated[
+        str | None, Parameter(help="Rows that stay sealed: a file, a share, a number of rows, or 0.")
+    ] = None,
+    group: Group = None,
+    time: Time = None,
+    by: By = None,
+    source: From = None,
+    task: TaskWord = None,
+    seed: Annotated[int, Parameter(help="Of the choice of rows.")] = 0,
+    types: Types = None,
+    everything: Annotated[bool, Parameter(name="--all", negative="", help="Show every finding in full.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with data: duplicates, leaks, shift, wrong labels, rare classes and more."""
+    if data is None:
+        raise CommandError("caviar diagnose needs DATA. For a first try: caviar diagnose --data-only digits")
+    if not data_only:
+        raise CommandError(
+            "caviar diagnose needs --data-only: it checks data. What limits a network is found by caviar improve."
+        )
+    from caviar.data.read import read  # noqa: PLC0415
+    from caviar.data.split import split as divide  # noqa: PLC0415
+    from caviar.diagnosis.data import diagnose_data  # noqa: PLC0415
+    from caviar.reporting.data_findings import data_lines  # noqa: PLC0415
+
+    table = read(data, target, types=_types(types))
+    division = _division(group, time, by, source, bridge=False)
+    rows = divide(table, *_sets(table, dev, test), **division, task=task, seed=seed)
+    found = diagnose_data(table, rows)
+    if as_json:
+        print(json.dumps(found.to_json(), allow_nan=False))
+    else:
+        print(*table.describe().splitlines(), "", *data_lines(found, everything=everything), sep="\n")
 
 
 @app.command
@@ -369,6 +412,17 @@ def _rows(given: str | None) -> str | float | None:
         number = float(given)
         return int(number) if number == int(number) and number != 1.0 else number
     return given
+
+
+def _sets(table: "Table", dev: str | None, test: str | None) -> "list[Table | float | None]":
+    """Dev and test rows as `caviar.split` takes them; files are read as the table was."""
+    from caviar.data.read import read  # noqa: PLC0415
+
+    column = table.target.name if table.target is not None else None
+    return [
+        read(part, column, image_shape=table.image_shape) if isinstance(part, str) else part
+        for part in (_rows(dev), _rows(test))
+    ]
 
 
 def _division(

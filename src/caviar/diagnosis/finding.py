@@ -3,15 +3,17 @@
 import dataclasses
 from typing import Any, Literal, get_args
 
-FindingName = Literal[
+from caviar.data.checks.check import CHECKS, CheckName
+
+OfNetwork = Literal[
     "high_bias",
     "high_variance",
     "overfit_dev",
-    "too_few_rows",
     "worse_than_baseline",
     "diverged",
 ]
-FINDINGS: tuple[FindingName, ...] = get_args(FindingName)
+FindingName = OfNetwork | CheckName
+FINDINGS: tuple[FindingName, ...] = (*get_args(OfNetwork), *CHECKS)
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)

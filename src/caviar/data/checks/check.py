@@ -51,11 +51,13 @@ class Check:
 
 @dataclass(frozen=True)
 class Checked:
-    """What some checks found, and what they did not look at."""
+    """What some checks found, what is in order, and what they did not look at."""
 
     checks: tuple[Check, ...] = ()
     skipped: tuple[str, ...] = ()
     """Sentences: what was not checked, or on a sample only, and why."""
+    passed: tuple[str, ...] = ()
+    """Sentences: what was checked and is in order, where a person should know."""
 
     def __add__(self, other: "Checked") -> "Checked":
-        return Checked(self.checks + other.checks, self.skipped + other.skipped)
+        return Checked(self.checks + other.checks, self.skipped + other.skipped, self.passed + other.passed)

@@ -1,0 +1,58 @@
+"""What the checks of data found becomes findings, as those about networks are."""
+
+import dataclasses
+from typing import Any
+
+from caviar.data.checks.check import Check, Checked
+from caviar.data.checks.run import by_severity, check_split, check_table
+from caviar.data.split import Split
+from caviar.data.table import Table
+from caviar.diagnosis.finding import Finding
+
+
+@dataclasses.dataclass(frozen=True)
+class DataDiagnosis:
+    """Whether the data can be trusted."""
+
+    findings: tuple[Finding, ...]
+    """The most severe first."""
+    skipped: tuple[str, ...]
+    """Sentences: what was not checked, or on a sample only."""
+    passed: tuple[str, ...]
+    """Sentences: what is in order."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: lists of findings, and of sentences."""
+        return {
+            "findings": [finding.to_json() for finding in self.findings],
+            "skipped": list(self.skipped),
+            "passed": list(self.passed),
+        }
+
+
+def diagnose_data(table: Table, split: Split) -> DataDiagnosis:
+    """Run every check of a table and of its split.
+
+    Args:
+        table: as it was read; row numbers in the evidence of most findings are those of its rows, from 0.
+        split: of that table. Its test set stays sealed: it is compared, and nothing is chosen by it.
+
+    Returns:
+        Findings, and what was skipped.
+
+    Warns:
+        CheckFailed: a check has a fault of its own; the others are done.
+    """
+    done = check_table(table, split.task) + check_split(split)
+    return of_checked(done)
+
+
+def of_checked(checked: Checked) -> DataDiagnosis:
+    """The same as findings, what was said twice said once."""
+    findings = tuple(finding_of(check) for check in by_severity(checked.checks))
+    return DataDiagnosis(findings, tuple(dict.fromkeys(checked.skipped)), tuple(dict.fromkeys(checked.passed)))
+
+
+def finding_of(check: Check) -> Finding:
+    """The same doubt as a finding."""
+    return Finding(check.name, check.severity, check.evidence, check.meaning, check.source)

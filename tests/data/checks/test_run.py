@@ -1,0 +1,82 @@
+"""All checks together: sorted, and a fault of one is said and hides none."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import caviar
+from caviar.data.checks import run
+from caviar.data.checks.check import CHECKS, Check, Checked
+from caviar.errors import BadData
+
+
+def found(name, severity):
+    return Checked((Check(name, severity, {}, "It is so.", "here"),), (f"{name} skipped",), (f"{name} passed",))
+
+
+def minor(_table, _task):
+    return found("duplicate_rows", "info")
+
+
+def major(_table, _task):
+    return found("target_leakage", "critical")
+
+
+def middle(_table, _task):
+    return found("label_noise", "warning")
+
+
+def check_broken(_table, _task):
+    raise ZeroDivisionError("division by zero")
+
+
+def check_refusing(_table, _task):
+    raise BadData("Rows must be rows. Make them rows.")
+
+
+def test_the_most_severe_comes_first(monkeypatch):
+    monkeypatch.setattr(run, "OF_TABLE", (minor, major, middle))
+    done = run.check_table(caviar.read("iris"))
+    assert [check.severity for check in done.checks] == ["critical", "warning", "info"]
+    assert done.skipped == ("duplicate_rows skipped", "target_leakage skipped", "label_noise skipped")
+    assert len(done.passed) == 3
+
+
+def test_a_fault_is_said_and_hides_nothing(monkeypatch):
+    monkeypatch.setattr(run, "OF_TABLE", (check_broken, check_refusing, major))
+    with pytest.warns(run.CheckFailed, match="broken was not checked: this is a fault of caviar") as told:
+        done = run.check_table(caviar.read("iris"))
+    assert len(told) == 1
+    assert [check.name for check in done.checks] == ["target_leakage"]
+    assert "ZeroDivisionError: division by zero" in done.skipped[0]
+    assert done.skipped[1] == "refusing was not checked. Rows must be rows. Make them rows."
+
+
+@pytest.mark.parametrize("sample", ["iris", "wine", "breast_cancer", "diabetes"])
+def test_every_check_runs_on_every_sample_without_a_warning(sample):
+    """A fault of a check is a Python warning, and these are errors here."""
+    table = caviar.read(sample)
+    split = caviar.split(table)
+    done = run.check_table(table, split.task) + run.check_split(split)
+    assert {check.name for check in done.checks} <= set(CHECKS)
+    assert [check.meaning for check in done.checks if check.severity != "info"] == []
+    assert split.times_opened == 0
+
+
+def test_tables_of_odd_shape_are_checked():
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "empty": pl.Series([None] * 60, dtype=pl.Float64),
+            "words": [f"w{i}" for i in range(60)],
+            "same": [1] * 60,
+            "x": random.normal(size=60),
+            "y": ["a", "b"] * 30,
+        }
+    )
+    table = caviar.read(frame, "y")
+    run.check_table(table)
+    run.check_split(caviar.split(table))
+    run.check_split(caviar.split(table, test=0))
+    run.check_split(caviar.split(table, dev=0))
+    run.check_table(caviar.read(frame, False))
