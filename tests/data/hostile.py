@@ -271,6 +271,7 @@ def columnar(folder: Path) -> Iterator[Case]:
         return stream.getvalue()
 
     parquet = written(pl.DataFrame.write_parquet, frame)
+    words = pl.DataFrame({"x": [f"{i}" + "a" * 30_000_000 for i in range(12)]})
     cannot = "must be a parquet file"
     yield from _written(
         folder,
@@ -296,6 +297,7 @@ def columnar(folder: Path) -> Iterator[Case]:
                 written(pl.DataFrame.write_parquet, frame.with_columns(pl.lit(b"\xff").alias("l"))),
                 "'l' holds",
             ),
+            "long words in few bytes": ("", written(pl.DataFrame.write_parquet, words), "made to fill the memory"),
             "20 million rows": ("", written(pl.DataFrame.write_parquet, long), "made to fill the memory"),
         },
         ".parquet",

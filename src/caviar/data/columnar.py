@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from caviar.data.bounds import check_unpacked
+from caviar.data.parquet_footer import unpacked_bytes
 from caviar.errors import BadData
 
 _REFUSED = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, OverflowError, ValueError)
@@ -21,7 +22,7 @@ def read_parquet(path: Path) -> pl.DataFrame:
     """
     with path.open("rb") as file:
         whole = file.read(4) == b"PAR1" and file.seek(-4, os.SEEK_END) > 0 and file.read() == b"PAR1"
-    frame = _read(path, pl.scan_parquet, pl.read_parquet) if whole else None
+    frame = _read(path, pl.scan_parquet, pl.read_parquet, unpacked_bytes) if whole else None
     if frame is None:
         raise _unreadable(path, "a parquet file")
     return frame
@@ -51,8 +52,13 @@ def read_arrow(path: Path) -> pl.DataFrame:
     return frame
 
 
-def _read(path: Path, scan: Callable[..., pl.LazyFrame] | None, read: Callable[..., Any]) -> pl.DataFrame | None:
-    """The frame, once the number of its cells is known to be possible; None where polars cannot read it.
+def _read(
+    path: Path,
+    scan: Callable[..., pl.LazyFrame] | None,
+    read: Callable[..., Any],
+    declared: Callable[[Path], int] = lambda _: 0,
+) -> pl.DataFrame | None:
+    """The frame, once its cells and `declared` bytes are known to be possible; None where polars cannot read it.
 
     The path goes in as an open file: polars would take *, ? and [ in a path as a pattern, and a link as an address.
     """
@@ -61,7 +67,7 @@ def _read(path: Path, scan: Callable[..., pl.LazyFrame] | None, read: Callable[.
             with path.open("rb") as file:
                 counted = scan(file)
                 cells = int(counted.select(pl.len()).collect().item()) * len(counted.collect_schema())
-            check_unpacked(path.stat().st_size, 8 * cells, f"'{path.name}'")
+            check_unpacked(path.stat().st_size, max(8 * cells, declared(path)), f"'{path.name}'")
         with path.open("rb") as file:
             return read(file)
     except BadData:

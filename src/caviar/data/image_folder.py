@@ -168,9 +168,10 @@ def _labelled(root: Path, found: Found, target: str | None) -> tuple[list[str], 
     files = [name for name in found.pictures if "/" in name]
     classes = sorted({name.partition("/")[0] for name in files})
     if classes and {name.lower() for name in classes} <= _SETS:
+        first = max(classes, key=lambda name: name.lower().startswith("train"))
         raise BadData(
             f"The sub-folders of '{root}' must be classes, but {listed(classes)} are sets. Name one of them as DATA, "
-            f"such as '{root / classes[0]}', and another by --test or --dev."
+            f"such as '{root / first}', and another by --test or --dev."
         )
     if len(classes) < 2:
         came = f"only '{classes[0]}'" if classes else "none"
