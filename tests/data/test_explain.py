@@ -72,6 +72,6 @@ def test_classes():
     ]
     assert explain_classes(["a", "b"], np.array([[60, 2, 20], [6, 0, 2]]), both) == [
         "Classes are divided as evenly as the sets allow.",
-        "The dev set has no row of 'b': it is too small, or their rows stay together.",
+        "The dev set has no row of 'b': it is too small, or their rows must be elsewhere.",
     ]
     assert explain_classes(["a"], np.array([[9, 0, 0]]), (False, False)) == []

@@ -47,6 +47,8 @@ def test_boundaries_are_as_near_to_the_sizes_as_equal_times_allow():
     assert (len(only_dev.train), len(only_dev.dev), len(only_dev.test)) == (80, 20, 0)
     only_test = cut_by_time(times, Sizes(80, 0, 20), order)
     assert (len(only_test.train), len(only_test.dev), len(only_test.test)) == (80, 0, 20)
+    coarse = cut_by_time(pl.Series("t", np.repeat([0, 1, 2], [50, 30, 20])), Sizes(89, 1, 10), order)
+    assert (len(coarse.train), len(coarse.dev), len(coarse.test)) == (50, 30, 20), "a set that was asked for has rows"
     assert cut.train.tolist() != sorted(cut.train.tolist()), "rows of a set are in random order"
 
 

@@ -128,7 +128,7 @@ def explain_classes(
         said[0] = "Classes are divided as evenly as the sets allow."
     if any(absent.values()):
         said += unlearned + [
-            f"The {name} set has no row of {listed(gone)}: it is too small, or their rows stay together."
+            f"The {name} set has no row of {listed(gone)}: it is too small, or their rows must be elsewhere."
             for name, gone in absent.items()
             if gone and name != "train"
         ]
