@@ -87,3 +87,9 @@ def test_ordinary_columns_are_not_taken_for_groups(seed):
         "kind": random.choice(["a", "b", "c"], 2000),
     }
     assert not check_group_columns(caviar.split(table(columns, y))).checks
+
+
+def test_a_number_that_decides_the_target_is_not_taken_for_a_group():
+    columns, _ = clean(2000)
+    columns["degrees"] = np.round(60 * columns["x0"]).astype(int)  # about 7 rows of each, all of one label
+    assert not check_group_columns(caviar.split(table(columns, (columns["x0"] > 0).astype(int)))).checks

@@ -53,7 +53,7 @@ def _joined(parts: Sequence[pl.Series]) -> pl.Series:
     types = {part.dtype for part in parts}
     if all(kind.is_numeric() or kind == pl.Null for kind in types):
         if any(kind.is_float() or kind == pl.Null for kind in types) or len(types) > 1:
-            parts = [part.cast(pl.Float64).fill_nan(None) + 0.0 for part in parts]  # -0.0 is 0.0
+            parts = [part.cast(pl.Float64).fill_nan(None) for part in parts]
     elif len(types) > 1:
         parts = [text_form(part) for part in parts]
     return pl.concat(parts)
