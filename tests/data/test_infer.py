@@ -75,6 +75,9 @@ def test_numbers_that_count_rows():
     assert word(np.arange(200) * 2, "Order") == "number"
     assert word(range(200), "day of study") == "number"
     assert word(RNG.permutation(200), "Order") == "number"
+    some = RNG.permutation(200)[:50]
+    assert infer_type(pl.Series("Order", some + 7), some).word == "identifier"
+    assert infer_type(pl.Series("Order", some + 7)).word == "number"
     counted = pl.DataFrame({"n": range(50)})
     assert column_types(counted)["n"] == ColumnType("number", "no other column is of use")
     assert column_types(counted.with_columns(x=pl.Series(RNG.normal(size=50))))["n"].word == "identifier"

@@ -259,8 +259,8 @@ def test_types_that_were_not_given_are_told_by_the_rows():
     assert fit_preparation(table.features, None, {"zip": table.types["zip"]}) == fit_preparation(table.features, None)
 
 
-def test_rows_of_one_table_share_its_types():
-    """A set alone would be read otherwise: the numbers of its rows no longer count."""
+def test_train_rows_alone_still_count():
+    """They are some of the table's rows, in random order."""
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({"n": range(60), "x": rng.normal(size=60)})
     done = caviar.split(caviar.Table("t", frame, pl.Series("y", rng.normal(size=60))))

@@ -11,6 +11,7 @@ from caviar.data.bridge import hold_bridge
 from caviar.data.choice import Wishes, choose
 from caviar.data.explain import explain_classes, explain_roles, explain_sizes
 from caviar.data.groups import rows_together
+from caviar.data.infer import column_types
 from caviar.data.prepare import Preparation, fit_preparation
 from caviar.data.roles import Roles
 from caviar.data.scaling import Scale
@@ -100,8 +101,9 @@ def divide(
         Part(features[at], frozen(coding.encode(table.target[at])), table.target[at], beside[at] if some else beside)
         for at in (at_train, chosen.dev, chosen.test, at_bridge)
     )
+    types = column_types(train.frame, table.given, at_train)
     if transformer is None:
-        preparation = fit_preparation(train.frame, scale, table.types)
+        preparation = fit_preparation(train.frame, scale, types)
     else:
         preparation, scale = of_transformer(transformer, train.frame), None
     common = {"preparation": preparation, "roles": roles}
@@ -143,7 +145,7 @@ def divide(
         dev_given=given[0] or (own.dev > 0 and _of_another_kind(times, wanted, marked)),
         roles=roles,
         scale=scale,
-        types=table.types,
+        types=types,
         seed=int(seed),
         explanation=(*about, *preparation.words()),
         _about=tuple(about),

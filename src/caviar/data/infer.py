@@ -8,8 +8,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
+from caviar.arrays import Whole
 from caviar.data.category import MOST_LEVELS, level_of
 from caviar.data.column_types import USELESS, ColumnType
 from caviar.data.images import shape_of
@@ -29,12 +31,15 @@ _KEYS = {"id", "ids", "key", "pk", "uid", "pid", "uuid", "guid", "index", "idx",
 _TIMES = {"time", "t", "day", "days", "week", "month", "year", "hour", "date", "step", "epoch", "period", "age"}
 
 
-def column_types(frame: pl.DataFrame, asked: Mapping[str, ColumnType] | None = None) -> dict[str, ColumnType]:
+def column_types(
+    frame: pl.DataFrame, asked: Mapping[str, ColumnType] | None = None, rows: Whole | None = None
+) -> dict[str, ColumnType]:
     """The type of every column.
 
     Args:
         frame: feature columns as `Table.features` has them.
         asked: types that a person or the owner of the data gave; they are checked against the cells.
+        rows: (rows,) numbers of these rows in the table they are part of; None: they are the table.
 
     Returns:
         Types by column, in the order of the frame.
@@ -44,7 +49,7 @@ def column_types(frame: pl.DataFrame, asked: Mapping[str, ColumnType] | None = N
     """
     known = asked or {}
     types = {
-        cells.name: _checked(cells, known[cells.name]) if cells.name in known else infer_type(cells)
+        cells.name: _checked(cells, known[cells.name]) if cells.name in known else infer_type(cells, rows)
         for cells in frame.get_columns()
     }
     if all(kind.word in USELESS for kind in types.values()):  # rather a column that counts than none at all
@@ -54,11 +59,12 @@ def column_types(frame: pl.DataFrame, asked: Mapping[str, ColumnType] | None = N
     return types
 
 
-def infer_type(cells: pl.Series) -> ColumnType:
+def infer_type(cells: pl.Series, rows: Whole | None = None) -> ColumnType:
     """The type of one column, by its cells and its name.
 
     Args:
-        cells: in the order in which they were read: numbers 1, 2, 3, … count rows.
+        cells: some or all of a column.
+        rows: their numbers in the table, as for `column_types`: cells that rise with them count rows.
     """
     filled = cells.drop_nulls()
     if not len(filled):
@@ -73,7 +79,7 @@ def infer_type(cells: pl.Series) -> ColumnType:
     if cells.dtype == pl.Boolean:
         return ColumnType("boolean")
     dated = cells.dtype.is_temporal() and not isinstance(cells.dtype, pl.Duration)
-    return ColumnType("date") if dated else _of_numbers(cells, different)
+    return ColumnType("date") if dated else _of_numbers(cells, different, rows)
 
 
 def called_a_key(name: str) -> bool:
@@ -87,7 +93,7 @@ def _name_words(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
 
 
-def _of_numbers(cells: pl.Series, different: int) -> ColumnType:
+def _of_numbers(cells: pl.Series, different: int, rows: Whole | None) -> ColumnType:
     """Numbers, unless they count rows or are called a key."""
     filled = cells.drop_nulls()
     number = ColumnType("number")
@@ -95,14 +101,15 @@ def _of_numbers(cells: pl.Series, different: int) -> ColumnType:
         return number
     if called_a_key(cells.name) and bool((filled == filled.round()).all()):
         return ColumnType("identifier", "an identifier: its name says so, and nearly every cell is different")
-    if cells.dtype.is_integer() and counts_rows(cells) and not _TIMES & set(_name_words(cells.name)):
+    if cells.dtype.is_integer() and _counts(cells, rows) and not _TIMES & set(_name_words(cells.name)):
         return ColumnType("identifier", "an identifier: it counts the rows")
     return number
 
 
-def counts_rows(cells: pl.Series) -> bool:
-    """Whether every number is one more than that of the row before."""
-    return not cells.null_count() and bool((cells.cast(pl.Float64).diff()[1:] == 1).all())
+def _counts(cells: pl.Series, rows: Whole | None) -> bool:
+    """Whether every number is that of its row, from wherever the count began."""
+    numbers = np.arange(len(cells)) if rows is None else rows
+    return not cells.null_count() and np.ptp(cells.cast(pl.Float64).to_numpy() - numbers) == 0
 
 
 def _of_text(cells: pl.Series, different: int) -> ColumnType:

@@ -132,7 +132,7 @@ def fit_preparation(
         features: the train rows, and only these.
         scale: of numbers and dates: "standard", "robust" (better with outliers), "quantile" (by rank), "log" (for long
             tails), or None.
-        types: what every column is taken for (`Table.types`); None, or a column that is not among them: by the train
+        types: what every column is taken for (`Split.types`); None, or a column that is not among them: by the train
             rows.
 
     Returns:

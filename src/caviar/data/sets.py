@@ -53,7 +53,7 @@ class Split:
     scale: Scale
     """How columns of numbers are normalised."""
     types: Mapping[str, ColumnType]
-    """What every feature column is taken for (`Table.types`)."""
+    """What every feature column is taken for, by the train rows (`infer.column_types`)."""
     seed: int
     explanation: tuple[str, ...]
     """Sentences: the task, the sizes and the preparation, with reasons."""

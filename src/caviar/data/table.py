@@ -79,6 +79,8 @@ class Table:
     def types(self) -> Mapping[str, ColumnType]:
         """What every feature column is taken for: as it was given, or by its cells (`infer.column_types`).
 
+        By all rows, for `describe` and checks; a `Split` decides by its train rows alone.
+
         Raises:
             BadData: cells are not of the type that was given.
         """
