@@ -20,7 +20,9 @@ def test_scaled_rows_are_in_order(scale):
 
 
 def test_inputs_that_are_left_large():
-    done = caviar.split(table(flag=[True, False] * 150, tiny=RNG.normal(0, 1e-4, 300)), scale=None)
+    rare = np.arange(40_000) % 13_333 == 0
+    done = caviar.split(table(40_000, rare=rare, tiny=RNG.normal(0, 1e-4, 40_000)), scale=None)
+    assert 0 < done.x_train[:, done.preparation.names.index("rare")].std() < 0.01
     (found,) = check_unnormalized_inputs(done).checks
     assert (found.name, found.severity) == ("unnormalized_inputs", "warning")
     assert set(found.evidence["columns"]) == {"large", "tiny"}

@@ -65,6 +65,7 @@ def test_slips_of_the_pen_are_found_beside_stand_ins(slip):
         lambda rng, n: np.where(rng.random(n) < 0.5, rng.normal(size=n), rng.normal(50, 1, n)),
         lambda rng, n: np.append(np.zeros(n - 5), rng.normal(size=5)),
         lambda rng, n: rng.choice([5.0, np.nan], n),
+        lambda rng, n: np.where(rng.random(n) < 0.01, 0, 1 + rng.pareto(2, n).astype(int)),  # a step from 0 to 1
     ],
 )
 @pytest.mark.parametrize("rows", [60, 1000, 20_000])
