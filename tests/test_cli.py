@@ -76,6 +76,8 @@ def test_version(capsys):
         ["improve", "--resume", "run", "--no-refit"],
         ["predict", "run"],
         ["improvee", "f.csv"],
+        ["diagnose", "f.csv"],
+        ["diagnose", "--data-only"],
     ],
 )
 def test_a_wrong_command_line_is_2(capsys, words):
@@ -108,6 +110,23 @@ def test_json_is_one_object_and_progress_goes_to_standard_error(place, capsys):
     # Another command in the same folder is refused, with both values.
     assert main([*SMALL[:-1], "3", "--out", "run"]) == 1
     assert "trials = 2, now trials = 3 came" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("place")
+def test_data_are_diagnosed_on_a_screen_and_as_json(capsys):
+    assert main(["diagnose", "--data-only", "f.csv", "--target", "y"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith("f: ")
+    assert re.search(r"^(\d+ findings?, the most severe first:|Nothing )", out, re.MULTILINE)
+    assert "dev and test are of one kind" in " ".join(out.split())
+    assert main(["diagnose", "--data-only", "f.csv", "--target", "y", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for finding in json.loads(out, parse_constant=pytest.fail)["findings"]:
+        assert set(finding) == {"name", "severity", "evidence", "meaning", "source"}
+    assert main(["diagnose", "--data-only", "gone.csv", "--target", "y"]) == 1
+    assert "There is no file 'gone.csv'" in capsys.readouterr().err
 
 
 def test_without_out_runs_are_numbered_and_the_answer_is_where_they_are(place, capsys):

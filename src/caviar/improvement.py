@@ -22,6 +22,7 @@ from caviar.data.table import Table
 from caviar.data.task import Task, infer_task
 from caviar.diagnosis import sanity
 from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
+from caviar.diagnosis.data import diagnose_data
 from caviar.diagnosis.diagnose import diagnose_scores
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import paired_gain
@@ -244,6 +245,7 @@ class _Loop:
         self._stage("Data")
         for line in (*self.table.describe().splitlines(), *self.split.explanation):
             self.tell.say(line)
+        about_data = self._check_data()
         self._stage("Baselines")
         seeds = self._seeds(_BASELINE_SEEDS)
         baselines = train_baselines(self.split, self.start, self.bench, own=self.own, seeds=seeds, metric=self.metric)
@@ -298,7 +300,7 @@ class _Loop:
             baselines=tuple(baselines),
             before=before,
             after=after,
-            findings=tuple(findings),
+            findings=(*about_data, *findings),
             experiment=remedies,
             combination=combination,
             not_tried=not_tried,
@@ -313,6 +315,15 @@ class _Loop:
             seed=self.seed,
         )
         return self._finish(story)
+
+    def _check_data(self) -> tuple[Finding, ...]:
+        """What speaks against the data, told before time is spent on networks."""
+        found = diagnose_data(self.table, self.split)
+        for finding in found.findings:
+            self.tell.say(f"{finding.name} ({finding.severity}): {finding.meaning}")
+        for sentence in (*found.passed, *found.skipped):
+            self.tell.say(sentence)
+        return found.findings
 
     def _stage(self, title: str) -> None:
         """Begin a part of the work; what was spent so far is noted, should the process be killed."""

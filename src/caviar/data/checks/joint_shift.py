@@ -74,7 +74,6 @@ def tell_apart(first: pl.DataFrame, second: pl.DataFrame, seed: int = 0) -> Told
             max_leaf_nodes=15,
             min_samples_leaf=max(3, min(20, smaller // 5)),
             early_stopping=False,  # pyright: ignore[reportArgumentType]  scikit-learn's docstring is read as str only
-            class_weight="balanced",
             random_state=0,
         )
         # So little work is done sooner by one thread, above all when other programs use the cores.
