@@ -21,7 +21,7 @@ def test_every_row_comes_to_its_place(rows, part, batch, monkeypatch):
     monkeypatch.setattr(module, "_PART", part * 3 * 4 // 4)
     rng = np.random.default_rng(rows)
     table, places = rng.normal(size=(rows, 3)).astype(np.float32), rng.permutation(rows)
-    written = rows_on_disk((table[i : i + batch] for i in range(0, rows, batch)), places, 3)
+    written = rows_on_disk(((table[i : i + batch], places[i : i + batch]) for i in range(0, rows, batch)), rows, 3)
     wanted = np.empty_like(table)
     wanted[places] = table
     assert isinstance(written, np.memmap)
@@ -31,7 +31,7 @@ def test_every_row_comes_to_its_place(rows, part, batch, monkeypatch):
 
 
 def test_the_file_goes_with_the_matrix(tmp_path):
-    written = rows_on_disk([np.ones((4, 2), np.float32)], np.arange(4), 2)
+    written = rows_on_disk([(np.ones((4, 2), np.float32), np.arange(4))], 4, 2)
     (folder,) = (path for path in (tmp_path / "caviar" / "scratch").iterdir() if path.is_dir())
     assert (folder / "rows.npy").stat().st_size > 4 * 2 * 4
     del written
@@ -42,4 +42,4 @@ def test_the_file_goes_with_the_matrix(tmp_path):
 def test_no_room(monkeypatch):
     monkeypatch.setattr(Scratch, "free", lambda _: 10)
     with pytest.raises(BadData, match=r"need 0.0 GB on disk, but .* Set XDG_CACHE_HOME"):
-        rows_on_disk([], np.arange(4), 2)
+        rows_on_disk([], 4, 2)

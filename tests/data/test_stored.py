@@ -6,7 +6,7 @@ import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
 from caviar.data import stored as module
-from caviar.data.stored import StoredRows, store
+from caviar.data.stored import store
 from caviar.errors import BadData
 
 
@@ -43,7 +43,7 @@ def test_it_reads_like_a_frame(both):
     for own, other in zip(stored.get_columns(), whole.get_columns(), strict=True):
         assert_series_equal(own, other)
     assert_series_equal(stored["text"], whole["text"])
-    assert_frame_equal(stored.drop("text", "flag")[:], whole.drop("text", "flag"))
+    assert_frame_equal(stored.drop(["text", "flag"])[:], whole.drop("text", "flag"))
     assert_frame_equal(stored.select(["day", "whole"])[:], whole.select("day", "whole"))
 
 
@@ -56,11 +56,12 @@ def test_rows(both, at):
 def test_batches_follow_each_other(both, monkeypatch):
     whole, stored = both
     parts = list(stored.batches(300))
-    assert [part.height for part in parts] == [300, 300, 300, 100]
-    assert_frame_equal(pl.concat(parts), whole)
+    assert [part.height for part, _ in parts] == [300, 300, 300, 100]
+    assert_frame_equal(pl.concat([part for part, _ in parts]), whole)
+    np.testing.assert_array_equal(np.concatenate([place for _, place in parts]), np.arange(1000))
     monkeypatch.setattr(module, "BATCH", 64)  # record batches of the files
     again = store(whole.get_columns())
-    assert_frame_equal(pl.concat(list(again.batches(100))), whole)
+    assert_frame_equal(pl.concat([part for part, _ in again.batches(100)]), whole)
 
 
 def test_columns_are_written_one_after_the_other(tmp_path):
@@ -88,7 +89,7 @@ def test_a_full_disk(monkeypatch):
 def test_some_rows_in_some_order(both):
     whole, stored = both
     at = np.random.default_rng(1).permutation(1000)[:300]
-    rows, wanted = StoredRows(stored, at), whole[at]
+    rows, wanted = stored.rows(at), whole[at]
     assert (rows.columns, rows.height, rows.width, len(rows)) == (whole.columns, 300, 5, 300)
     assert rows.schema == dict(whole.schema)
     for own, other in zip(rows.get_columns(), wanted.get_columns(), strict=True):
@@ -97,12 +98,16 @@ def test_some_rows_in_some_order(both):
     assert_frame_equal(rows[5:9], wanted[5:9])
     assert_frame_equal(rows[np.array([7, 1])], wanted[np.array([7, 1])])
     assert_frame_equal(rows.select(["day"])[:], wanted.select("day"))
+    assert_frame_equal(rows.drop({"day", "other"}, strict=False)[:], wanted.drop("day"))
+    assert_frame_equal(rows.rows(np.array([299, 0]))[:], wanted[np.array([299, 0])])
+    with pytest.raises(KeyError, match="other"):
+        rows.drop(["other"])
 
 
 def test_rows_in_the_order_of_the_file_know_their_places(both):
     whole, stored = both
     at = np.random.default_rng(1).permutation(1000)[:300]
-    parts = list(StoredRows(stored, at).batches(130))
+    parts = list(stored.rows(at).batches(130))
     places = np.concatenate([place for _, place in parts])
     assert sorted(places) == list(range(300))
     assert (np.diff(at[places]) > 0).all()

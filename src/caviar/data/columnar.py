@@ -3,13 +3,18 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from caviar.data.bounds import check_unpacked
 from caviar.data.parquet_footer import unpacked_bytes
+from caviar.data.stored import Stored
+from caviar.data.text import refuse_duplicates
 from caviar.errors import BadData
+
+LARGE = 1 << 30
+"""Bytes, at 8 for a cell, from which on columns of a file stay on disk."""
 
 _REFUSED = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, OverflowError, ValueError)
 
@@ -74,6 +79,33 @@ def _read(
         raise
     except _REFUSED:
         return None
+
+
+def scan_large(path: Path, kind: Literal["parquet", "arrow"], *, asked: bool) -> Stored | None:
+    """The columns of a large file, read from it one by one when they are needed.
+
+    Args:
+        path: an existing file.
+        kind: of the file.
+        asked: whether to take a file of any size.
+
+    Returns:
+        The columns; None where the file is not large, or not one that can be read in parts: `read_parquet` and
+        `read_arrow` say why.
+    """
+    place = path.resolve()
+    try:
+        lazy = pl.scan_parquet(place, glob=False) if kind == "parquet" else pl.scan_ipc(place, glob=False)
+        schema = lazy.collect_schema()
+        height = int(lazy.select(pl.len()).collect().item())
+    except _REFUSED:
+        return None
+    names = [name.strip() for name in schema.names()]
+    if not height or not names or (not asked and 8 * height * len(names) <= LARGE):
+        return None
+    refuse_duplicates(names, f"'{path.name}'", "")
+    columns = {name: lazy.select(pl.col(own).alias(name)) for name, own in zip(names, schema.names(), strict=True)}
+    return Stored(columns, dict(zip(names, schema.dtypes(), strict=True)), height)
 
 
 def _unreadable(path: Path, what: str) -> BadData:

@@ -6,6 +6,7 @@ may hold numbers or dates.
 
 import math
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -13,6 +14,7 @@ import polars as pl
 from caviar.data.column_types import ColumnType
 from caviar.data.images import shape_of, without_infinite
 from caviar.data.numbers import ENOUGH, Marks, marks_of, parse
+from caviar.data.stored import Frame, store
 from caviar.data.words import count, listed
 from caviar.errors import BadData
 
@@ -21,13 +23,14 @@ MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?$"
+_SHOWN = 100_000  # rows of a table on disk that tell how its numbers are written
 _MOST_NOTES = 8  # sentences about single columns, of each sort
 
 
 class Typed(NamedTuple):
     """Columns with types, and what was decided."""
 
-    frame: pl.DataFrame
+    frame: Frame
     notes: tuple[str, ...]
     cells_lost: dict[str, list[str]]
     """By column: how the cells that were read as missing were written, each once."""
@@ -35,11 +38,11 @@ class Typed(NamedTuple):
     """Types that the owner of a DataFrame gave: categories, and those in an order."""
 
 
-def typed(frame: pl.DataFrame, delimiter: str | None = None, target: str | None = None) -> Typed:
+def typed(frame: Frame, delimiter: str | None = None, target: str | None = None) -> Typed:
     """Give every column its type.
 
     Args:
-        frame: columns as read.
+        frame: columns as read; from disk they come, and go back, one after the other.
         delimiter: of the text file they come from: it helps to tell what a comma in a number means.
         target: a column whose infinite cells are kept, for the caller to refuse.
 
@@ -49,37 +52,92 @@ def typed(frame: pl.DataFrame, delimiter: str | None = None, target: str | None 
     Raises:
         BadData: a column of lists, of binary or of other Python objects; numbers with an unclear comma.
     """
+    # How numbers are written is told by all columns together: on disk by their first rows.
+    shown = frame if isinstance(frame, pl.DataFrame) else frame[:_SHOWN]
+    cleaned = {c.name: _cleaned(c) for c in shown.get_columns()}
+    ways = marks_of([c.cells for c in cleaned.values() if c.is_text], delimiter)
+    found: list[_Found] = []
+
+    def columns() -> Iterator[pl.Series]:
+        for column in frame.get_columns():
+            known = cleaned[column.name] if shown is frame else _cleaned(column)
+            cells, what = _typed(known, ways.get(column.name), is_target=column.name == target)
+            found.append(what._replace(given=None if column.name == target else _given(column)))
+            yield cells
+
+    made = pl.DataFrame(list(columns())) if isinstance(frame, pl.DataFrame) else store(columns())
+    cells_lost = {what.name: [*what.marks, *what.strays] for what in found if what.marks or what.strays}
+    given = {what.name: what.given for what in found if what.given}
+    return Typed(made, tuple(_notes(found)), cells_lost, given)
+
+
+class _Cleaned(NamedTuple):
+    """A column without missing marks."""
+
+    cells: pl.Series
+    is_text: bool
+    """Whether it was read as text, and may hold something else."""
+    marks: Counter[str]
+    """Missing marks by how they were written."""
+    empty: int
+    """Empty cells of a text column."""
+
+
+class _Found(NamedTuple):
+    """What was decided about a column."""
+
+    name: str
+    marks: Counter[str]
+    empty: int
+    way: Marks | None = None
+    strays: tuple[str, ...] = ()
+    """Cells that are no numbers, each once."""
+    stray_cells: int = 0
+    dated: bool = False
+    nearly: str | None = None
+    infinite: int = 0
+    given: ColumnType | None = None
+
+
+def _cleaned(column: pl.Series) -> _Cleaned:
     lost: dict[str, Counter[str]] = {}
-    columns = {c.name: _known_missing(_plain(c), lost) for c in frame.get_columns()}
-    free_text = [
-        c
-        for c in columns.values()
-        if c.dtype == pl.String and frame[c.name].dtype == pl.String and c.null_count() < len(c)
-    ]
-    ways = marks_of(free_text, delimiter)
-    cells_lost = {name: list(found) for name, found in lost.items()}
-    notes = _about_missing(lost, frame) + _about_commas(ways)
-    strays: list[str] = []
-    dates: list[str] = []
-    nearly: list[str] = []
-    for column in free_text:
-        if column.name in ways:
-            columns[column.name] = numbers = parse(column, ways[column.name])
-            bad = column.filter(numbers.is_null() & column.is_not_null())
-            if len(bad):
-                cells_lost.setdefault(column.name, []).extend(bad.unique(maintain_order=True).to_list())
-                strays.append(_about_strays(column.name, bad))
-        elif column.name != target and (days := iso_dates(column)) is not None:
-            columns[column.name] = days
-            dates.append(column.name)
-        elif sentence := _nearly_numbers(column):
-            nearly.append(sentence)
-    notes += _at_most(strays) + _at_most(nearly)
-    if dates:
+    cells = _known_missing(_plain(column), lost)
+    text = column.dtype == pl.String and cells.dtype == pl.String and cells.null_count() < len(cells)
+    empty = column.null_count() if column.dtype == pl.String else 0
+    return _Cleaned(cells, text, lost.get(column.name, Counter()), empty)
+
+
+def _typed(column: _Cleaned, way: Marks | None, *, is_target: bool) -> tuple[pl.Series, _Found]:
+    """A column with its type."""
+    cells, what = column.cells, _Found(column.cells.name, column.marks, column.empty)
+    if column.is_text:
+        numbers = None if way is None else parse(cells, way)
+        # On disk the first rows said that these are numbers: all of them may say otherwise.
+        if numbers is not None and numbers.count() >= ENOUGH * cells.count():
+            bad = cells.filter(numbers.is_null() & cells.is_not_null())
+            strays = tuple(bad.unique(maintain_order=True).to_list())
+            cells, what = numbers, what._replace(way=way, strays=strays, stray_cells=len(bad))
+        elif not is_target and (days := iso_dates(cells)) is not None:
+            cells, what = days, what._replace(dated=True)
+        else:
+            what = what._replace(nearly=_nearly_numbers(cells))
+    if shape_of(cells.dtype):
+        cells, infinite = without_infinite(cells)
+    elif not is_target and cells.dtype.is_float() and (infinite := int(cells.is_infinite().sum())):
+        cells = pl.select(pl.when(cells.is_finite()).then(cells).alias(cells.name)).to_series()
+    else:
+        infinite = 0
+    return cells, what._replace(infinite=infinite)
+
+
+def _notes(found: Sequence[_Found]) -> list[str]:
+    """What was decided, in sentences."""
+    notes = _about_missing(found) + _about_commas({what.name: what.way for what in found if what.way})
+    notes += _at_most([_about_strays(what) for what in found if what.strays])
+    notes += _at_most([what.nearly for what in found if what.nearly])
+    if dates := [what.name for what in found if what.dated]:
         notes.append(f"Read as dates: {listed(dates)}.")
-    notes += _without_infinite(columns, target)
-    given = {c.name: kind for c in frame.get_columns() if c.name != target and (kind := _given(c))}
-    return Typed(pl.DataFrame(list(columns.values())), tuple(notes), cells_lost, given)
+    return notes + _about_infinite({what.name: what.infinite for what in found if what.infinite})
 
 
 def iso_dates(text: pl.Series) -> pl.Series | None:
@@ -153,36 +211,28 @@ def _known_missing(column: pl.Series, lost: dict[str, Counter[str]]) -> pl.Serie
     return bare
 
 
-def _about_missing(lost: dict[str, Counter[str]], frame: pl.DataFrame) -> list[str]:
+def _about_missing(found: Sequence[_Found]) -> list[str]:
     marks: Counter[str] = Counter()
-    for found in lost.values():
-        marks.update(found)
-    marks[""] += sum(c.null_count() for c in frame.get_columns() if c.dtype == pl.String)
+    for what in found:
+        marks.update(what.marks)
+    marks[""] += sum(what.empty for what in found)
     parts = [
         f"{repr(mark) if mark else 'empty'} ({count(cells, 'cell')})" for mark, cells in marks.most_common() if cells
     ]
     return [f"Read as missing: {', '.join(parts)}."] if parts else []
 
 
-def _about_strays(name: str, bad: pl.Series) -> str:
-    examples = listed(bad.unique(maintain_order=True).head(3))
-    if len(bad) == 1:
-        return f"Column '{name}' is numeric; 1 cell that is not ({examples}) has been read as missing."
-    return f"Column '{name}' is numeric; {len(bad):,} cells that are not ({examples}) have been read as missing."
+def _about_strays(what: _Found) -> str:
+    examples = listed(what.strays[:3])
+    if what.stray_cells == 1:
+        return f"Column '{what.name}' is numeric; 1 cell that is not ({examples}) has been read as missing."
+    return (
+        f"Column '{what.name}' is numeric; {what.stray_cells:,} cells that are not ({examples}) have been read as "
+        "missing."
+    )
 
 
-def _without_infinite(columns: dict[str, pl.Series], target: str | None) -> list[str]:
-    """Replace infinite cells in place, and say so."""
-    cells: dict[str, int] = {}
-    for name, column in columns.items():
-        if shape_of(column.dtype):
-            columns[name], infinite = without_infinite(column)
-        elif name != target and column.dtype.is_float() and (infinite := int(column.is_infinite().sum())):
-            columns[name] = pl.select(pl.when(column.is_finite()).then(column).alias(name)).to_series()
-        else:
-            continue
-        if infinite:
-            cells[name] = infinite
+def _about_infinite(cells: dict[str, int]) -> list[str]:
     if not cells:
         return []
     shown = ", ".join(f"'{name}' ({number:,})" for name, number in list(cells.items())[:_MOST_NOTES])

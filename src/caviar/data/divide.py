@@ -16,8 +16,9 @@ from caviar.data.prepare import Preparation, fit_preparation
 from caviar.data.roles import Roles
 from caviar.data.scaling import Scale
 from caviar.data.sealed import Part, Sealed
-from caviar.data.sets import Split, frozen, prepared
+from caviar.data.sets import SHOWN, Split, frozen, prepared
 from caviar.data.sizes import Share, Sizes
+from caviar.data.stored import in_memory, taken
 from caviar.data.table import Table
 from caviar.data.target import TargetCoding, fit_classes, fit_quantity
 from caviar.data.task import Task, check_task, infer_task
@@ -74,6 +75,7 @@ def divide(
     coding = fit_classes(table.target) if task == "classification" else None
     codes = None if coding is None else coding.encode(table.target)
     features, beside = roles.apart(table.features)
+    beside = in_memory(beside)
     if roles.weight is not None:
         weights_of(table.features, roles.weight)  # of the test rows as well: refused here
     times = None if roles.time is None else table.features[roles.time]
@@ -97,15 +99,17 @@ def divide(
     if coding is None:
         coding = fit_quantity(table.target[at_train])
     some = beside.width > 0  # a frame without columns has no rows to choose from
+    frames = (taken(features, at_train), *(features[at] for at in (chosen.dev, chosen.test, at_bridge)))
     train, own_dev, own_test, held = (
-        Part(features[at], frozen(coding.encode(table.target[at])), table.target[at], beside[at] if some else beside)
-        for at in (at_train, chosen.dev, chosen.test, at_bridge)
+        Part(frame, frozen(coding.encode(table.target[at])), table.target[at], beside[at] if some else beside)
+        for frame, at in zip(frames, (at_train, chosen.dev, chosen.test, at_bridge), strict=True)
     )
     types = column_types(train.frame, table.given, at_train)
     if transformer is None:
         preparation = fit_preparation(train.frame, scale, types)
     else:
-        preparation, scale = of_transformer(transformer, train.frame), None
+        shown = train.frame if isinstance(train.frame, pl.DataFrame) else train.frame[:SHOWN]
+        preparation, scale = of_transformer(transformer, shown), None
     common = {"preparation": preparation, "roles": roles}
     dev_part = _given("dev", dev, table, coding, **common) if isinstance(dev, Table) else own_dev
     test_part = _given("test", test, table, coding, **common) if isinstance(test, Table) else own_test
@@ -213,10 +217,10 @@ def _given(
         )
     if not part.rows:
         raise BadData(f"The {name} table must have rows, but '{part.name}' has none. For no {name} set give 0.")
-    frame, beside = roles.apart(part.features)
+    frame, beside = roles.apart(part.cells)
     try:
         preparation.features(frame)
-        return Part(frame, frozen(coding.encode(part.target)), part.target, beside)
+        return Part(frame, frozen(coding.encode(part.target)), part.target, in_memory(beside))
     except BadData as error:
         raise BadData(f"The {name} table '{part.name}' must match '{table.name}'. {error}") from None
 
@@ -224,7 +228,8 @@ def _given(
 def _weights(column: str | None, train: Part, dev: Part) -> Numbers | None:
     if column is None:
         return None
-    return frozen(scaled_weights(weights_of(train.whole(), column), weights_of(dev.whole(), column), column))
+    own, other = (weights_of(part.beside if part.beside.width else part.frame, column) for part in (train, dev))
+    return frozen(scaled_weights(own, other, column))
 
 
 def _of_rows(codes: Whole | None, rows: Whole, more: int) -> Whole | None:

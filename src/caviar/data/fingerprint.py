@@ -6,8 +6,13 @@ import json
 import numpy as np
 import polars as pl
 
+from caviar.data.stored import Frame, Stored
 
-def fingerprint(*parts: pl.DataFrame | np.ndarray | str) -> str:
+_PART = 1 << 25
+"""Bytes of an array that are taken at a time."""
+
+
+def fingerprint(*parts: Frame | np.ndarray | str) -> str:
     """SHA-256 over frames, arrays and words, in this order.
 
     Args:
@@ -22,12 +27,12 @@ def fingerprint(*parts: pl.DataFrame | np.ndarray | str) -> str:
         match part:
             case str():
                 _add(digest, "text", part.encode())
-            case pl.DataFrame():
+            case pl.DataFrame() | Stored():
                 _add(digest, ["frame", part.height, part.width], b"")
                 for column in part.get_columns():
                     _add_column(digest, column)
             case _:
-                _add(digest, ["array", part.dtype.str[1:], list(part.shape)], _little(part))
+                _add_array(digest, part)
     return digest.hexdigest()
 
 
@@ -49,6 +54,15 @@ def _add(digest: "hashlib._Hash", head: object, body: bytes) -> None:
     """Lengths go first, so that no two different sequences of parts give the same bytes."""
     title = json.dumps([head, len(body)]).encode()
     digest.update(len(title).to_bytes(8, "little") + title + body)
+
+
+def _add_array(digest: "hashlib._Hash", array: np.ndarray) -> None:
+    """An array in parts, because it may be on disk."""
+    title = json.dumps([["array", array.dtype.str[1:], list(array.shape)], array.nbytes]).encode()
+    digest.update(len(title).to_bytes(8, "little") + title)
+    rows = max(1, _PART // max(1, array[:1].nbytes))
+    for first in range(0, len(array), rows):
+        digest.update(_little(array[first : first + rows]))
 
 
 def _little(array: np.ndarray) -> bytes:

@@ -7,6 +7,7 @@ import polars as pl
 
 from caviar.arrays import Numbers, Whole
 from caviar.data.row_hashes import row_hashes
+from caviar.data.stored import Frame
 from caviar.data.strata import apportion, shuffled
 from caviar.data.words import count
 
@@ -27,7 +28,7 @@ class Together(NamedTuple):
     """Sentences."""
 
 
-def rows_together(features: pl.DataFrame, group: pl.Series | None, *, duplicates: bool) -> Together:
+def rows_together(features: Frame, group: pl.Series | None, *, duplicates: bool) -> Together:
     """Find the rows that must be in one set.
 
     Args:
@@ -161,7 +162,7 @@ def _none_empty(placed: Whole, group: Whole, labels: Whole, quota: Numbers | Who
     return placed
 
 
-def _equal_rows(features: pl.DataFrame) -> Together:
+def _equal_rows(features: Frame) -> Together:
     _, codes, times = np.unique(row_hashes(features), return_inverse=True, return_counts=True)
     rows = len(codes)
     if len(times) == rows:

@@ -17,6 +17,7 @@ from caviar.data.column_types import USELESS, ColumnType
 from caviar.data.images import shape_of
 from caviar.data.numeric import FALSE, TRUE, Kind, numbers_of
 from caviar.data.orders import order_of
+from caviar.data.stored import Frame
 from caviar.data.words import listed
 from caviar.errors import BadData
 
@@ -32,7 +33,7 @@ _TIMES = {"time", "t", "day", "days", "week", "month", "year", "hour", "date", "
 
 
 def column_types(
-    frame: pl.DataFrame, asked: Mapping[str, ColumnType] | None = None, rows: Whole | None = None
+    frame: Frame, asked: Mapping[str, ColumnType] | None = None, rows: Whole | None = None
 ) -> dict[str, ColumnType]:
     """The type of every column.
 

@@ -86,7 +86,7 @@ def read_large_text(path: Path) -> LargeText | None:
     named, notes = column_names(names, path, lambda i: has_cells(cells.select(inner[i]).collect().to_series()))
     lazy = {name: cells.select(pl.col(inner[i]).alias(name)) for i, name in named.items()}
     assert delimiter is not None
-    stored = Stored(lazy, dict.fromkeys(lazy, pl.String()), filled or height, scratch)
+    stored = Stored(lazy, dict.fromkeys(lazy, pl.String()), filled or height, keep=scratch)
     return LargeText(stored, delimiter, (about(encoding, delimiter), *notes, *said))
 
 

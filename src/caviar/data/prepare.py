@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.column_types import ColumnType
@@ -20,6 +19,7 @@ from caviar.data.infer import column_types
 from caviar.data.pixels import Pixels
 from caviar.data.scaling import Scale, check_scale
 from caviar.data.sentences import sentences
+from caviar.data.stored import Frame
 from caviar.errors import BadData, BadRun, nearest
 
 FORMAT = 2
@@ -56,7 +56,7 @@ class Preparation:
         used = [c for c in self.columns if not isinstance(c, Dropped)]
         return used[0].shape if len(used) == 1 and isinstance(used[0], Pixels) else None
 
-    def features(self, frame: pl.DataFrame) -> Numbers:
+    def features(self, frame: Frame) -> Numbers:
         """The matrix of any rows.
 
         Args:
@@ -119,7 +119,7 @@ def _missing(column: Column, known: list[str]) -> BadData:
 
 
 def fit_preparation(
-    features: pl.DataFrame, scale: Scale = "standard", types: Mapping[str, ColumnType] | None = None
+    features: Frame, scale: Scale = "standard", types: Mapping[str, ColumnType] | None = None
 ) -> Preparation:
     """Decide what happens to every column, by the train rows.
 

@@ -8,6 +8,7 @@ import polars as pl
 from caviar.data.column_types import Asked, asked_types
 from caviar.data.columns import typed
 from caviar.data.sources import Source, open_source
+from caviar.data.stored import Frame
 from caviar.data.table import Table
 from caviar.data.words import count, listed
 from caviar.errors import BadData, nearest
@@ -21,6 +22,7 @@ def read(
     *,
     types: Mapping[str, Asked] | None = None,
     image_shape: Sequence[int] | None = None,
+    in_memory: bool | None = None,
 ) -> Table:
     """Read a table from a file, a folder of pictures, a sample, a DataFrame or arrays.
 
@@ -45,6 +47,8 @@ def read(
             to high.
         image_shape: (height, width), or (height, width, channels), to which the pictures of a folder are scaled.
             None: 64 x 64 unless all have one size that is not larger; other sources keep what they have.
+        in_memory: whether a CSV, Parquet or Arrow file is read as a whole. None: unless it is large; then its columns
+            stay on disk, and so do the rows that are prepared from them (`Table.on_disk`).
 
     Returns:
         The table.
@@ -55,7 +59,7 @@ def read(
     if isinstance(columns, str):
         raise BadData(f"columns must be a list of names, got the text '{columns}'. Write columns=['{columns}'].")
     named = None if target is None or target is False else str(target).strip()
-    opened = open_source(source, named, columns, target is not False, image_shape)
+    opened = open_source(source, named, columns, target is not False, image_shape=image_shape, in_memory=in_memory)
     if not opened.frame.height:
         raise BadData(f"A table must have rows, but {opened.label} has none. Check what was exported or filtered.")
     wanted = None if target is False else _wanted(opened, named)
@@ -93,7 +97,7 @@ def _wanted(opened: Source, target: str | None) -> str:
     return wanted
 
 
-def _chosen(opened: Source, columns: Sequence[str] | None, wanted: str | None) -> pl.DataFrame:
+def _chosen(opened: Source, columns: Sequence[str] | None, wanted: str | None) -> Frame:
     """The columns that were asked for, and the target."""
     if columns is None:
         return opened.frame

@@ -2,9 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
-import polars as pl
-
 from caviar.data.images import shape_of
+from caviar.data.stored import Frame
 from caviar.data.weights import without_weights
 from caviar.errors import BadData, nearest
 
@@ -24,7 +23,7 @@ class Roles:
         """The columns that there are, by role."""
         return {role: column for role, column in asdict(self).items() if column is not None}
 
-    def check(self, features: pl.DataFrame, target: str) -> None:
+    def check(self, features: Frame, target: str) -> None:
         """Refuse columns that are not there, and roles that contradict each other.
 
         Raises:
@@ -39,7 +38,7 @@ class Roles:
                 without_weights(features, column)
             elif column not in features.columns:
                 raise BadData(f"There is no column '{column}' of {_WORDS[role]}. {nearest(column, features.columns)}")
-            elif shape_of(features[column].dtype):
+            elif shape_of(features.schema[column]):
                 raise BadData(f"A column of {_WORDS[role]} cannot hold images, but '{column}' does. Name another.")
         if not self.apart(features)[0].width:
             raise BadData(
@@ -52,7 +51,7 @@ class Roles:
                     f"'{one}' and '{other}' cannot both decide which rows are held out: {why}. Leave one out."
                 )
 
-    def apart(self, features: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def apart(self, features: Frame) -> tuple[Frame, Frame]:
         """The columns that are learned from, and the others that are there."""
         own = set(self.named.values())
         return features.drop(own, strict=False), features.select([c for c in features.columns if c in own])

@@ -12,12 +12,13 @@ import polars as pl
 
 from caviar.arrays import Whole
 from caviar.data.images import pixels_of, shape_of
+from caviar.data.stored import Frame
 
 _EXACT = 1 << 53  # whole numbers up to here are exact as float64
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 
 
-def row_hashes(frame: pl.DataFrame) -> Whole:
+def row_hashes(frame: Frame) -> Whole:
     """A number for every row.
 
     Args:

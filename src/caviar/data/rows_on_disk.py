@@ -17,12 +17,13 @@ _PART = 1 << 27
 """Bytes of a part."""
 
 
-def rows_on_disk(batches: Iterable[Numbers], places: Whole, width: int) -> np.memmap:
+def rows_on_disk(batches: Iterable[tuple[Numbers, Whole]], rows: int, width: int) -> np.memmap:
     """Write rows to their places.
 
     Args:
-        batches: float32 matrices (some rows, width), whose rows follow each other.
-        places: the place of every row of the batches, each of 0 … rows - 1 once.
+        batches: float32 matrices (some rows, width), and the place of each of their rows: all together each of
+            0 … rows - 1 once.
+        rows: of the whole.
         width: columns.
 
     Returns:
@@ -31,7 +32,6 @@ def rows_on_disk(batches: Iterable[Numbers], places: Whole, width: int) -> np.me
     Raises:
         BadData: the disk has no room.
     """
-    rows = len(places)
     scratch = Scratch("rows")
     needed = 4 * rows * width
     if (free := scratch.free()) < needed:
@@ -43,11 +43,8 @@ def rows_on_disk(batches: Iterable[Numbers], places: Whole, width: int) -> np.me
     matrix = np.lib.format.open_memmap(file, "w+", np.float32, (rows, width))
     part = max(1, _PART // (4 * width))
     filled = np.zeros(-(-rows // part), np.int64)
-    own = np.empty(rows, places.dtype)  # where a row that lies in its part belongs
-    done = 0
-    for batch in batches:
-        at = places[done : done + len(batch)]
-        done += len(batch)
+    own = np.empty(rows, np.int64)  # where a row that lies in its part belongs
+    for batch, at in batches:
         order = np.argsort(at // part, kind="stable")
         parts, begins, counts = np.unique(at[order] // part, return_index=True, return_counts=True)
         for number, begin, count in zip(parts, begins, counts, strict=True):

@@ -5,7 +5,7 @@ They are in no run folder: a run keeps the fingerprint of its test rows and the 
 """
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import polars as pl
 from caviar.arrays import Numbers, Whole
 from caviar.data.ledger import Opening, record_opening
 from caviar.data.row_hashes import row_hashes
+from caviar.data.stored import Frame, Stored, in_memory
 from caviar.data.words import count
 from caviar.errors import BadData
 
@@ -33,7 +34,7 @@ class TestOpenedAgain(UserWarning):
 class Part(NamedTuple):
     """Rows of one set, not prepared."""
 
-    frame: pl.DataFrame
+    frame: Frame
     """Feature columns that are learned from, as `Table.features` has them."""
     y: np.ndarray
     """int32 codes, or float32 standardised target."""
@@ -42,10 +43,28 @@ class Part(NamedTuple):
     beside: pl.DataFrame
     """Columns that are not learned from: those of group, time, set, source or weight; often none at all."""
 
+    @property
+    def cells(self) -> pl.DataFrame:
+        """The feature columns in memory."""
+        return in_memory(self.frame)
+
     def whole(self) -> pl.DataFrame:
-        """The rows as they were read: features, the columns beside them, and the target."""
+        """The rows as they were read, in memory: features, the columns beside them, and the target."""
         more = [self.beside] if self.beside.width else []
-        return pl.concat([self.frame, *more, self.target.to_frame()], how="horizontal")
+        return pl.concat([self.cells, *more, self.target.to_frame()], how="horizontal")
+
+    def rows(self, at: Whole) -> "Part":
+        """Some of the rows, in memory."""
+        beside = self.beside[at] if self.beside.width else self.beside
+        return Part(self.frame[at], self.y[at], self.target[at], beside)
+
+    def batches(self) -> Iterator["Part"]:
+        """All rows in memory, some at a time; those on disk in the order of their file."""
+        if not isinstance(self.frame, Stored):
+            yield self
+            return
+        for frame, places in self.frame.batches():
+            yield self.rows(places)._replace(frame=frame) if frame.height else self.rows(places[:0])
 
 
 class Sealed:

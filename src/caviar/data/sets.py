@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from numbers import Integral
 from typing import Literal
 
@@ -16,14 +17,19 @@ from caviar.data.images import Shape, size_in_words
 from caviar.data.ledger import Opening
 from caviar.data.prepare import Preparation, fit_preparation
 from caviar.data.roles import Roles
+from caviar.data.rows_on_disk import rows_on_disk
 from caviar.data.scaling import Scale
 from caviar.data.sealed import Part, Sealed, open_together
-from caviar.data.strata import fold_numbers
+from caviar.data.stored import Stored, in_memory
+from caviar.data.strata import fold_numbers, shuffled
 from caviar.data.target import Label, TargetCoding
 from caviar.data.task import Task
 from caviar.data.times import blocks_of_time
 from caviar.data.transformed import Transformed
 from caviar.errors import BadData
+
+SHOWN = 100_000
+"""Rows of a table on disk by which it is checked."""
 
 SetName = Literal["train", "dev", "test", "bridge"]
 
@@ -184,8 +190,15 @@ class Split:
     def raw(self) -> dict[SetName, Part]:
         """The rows of every set as they were read, for checks that compare the sets; a bridge where there is one.
 
-        The test rows are among them, and this does not count as opening them: nothing may be chosen by it.
+        The test rows are among them, and this does not count as opening them: nothing may be chosen by it. Of train
+        rows on disk they are `SHOWN`, chosen at random.
         """
+        sets = self.sets()
+        sets["train"] = _shown(self._train, self.seed)
+        return sets
+
+    def sets(self) -> dict[SetName, Part]:
+        """As `raw`, with all train rows, wherever they are: for writing them."""
         sets: dict[SetName, Part] = {"train": self._train, "dev": self._dev, "test": self._sealed.part}
         if self.n_bridge:
             sets["bridge"] = self._bridge
@@ -257,8 +270,20 @@ def fold_rows(codes: Whole | None, together: Whole | None, rows: int, k: int, se
 
 
 def prepared(preparation: Preparation | Transformed, train: Part, dev: Part) -> Numbers:
-    """The matrix of train and dev rows, read-only."""
-    return frozen(np.concatenate([preparation.features(train.frame), preparation.features(dev.frame)]))
+    """The matrix of train and dev rows, read-only; on disk where the train rows are."""
+    if isinstance(train.frame, Stored):
+        held_out = in_memory(dev.frame)
+        batches = chain(train.frame.batches(), [(held_out, train.frame.height + np.arange(held_out.height))])
+        made = ((preparation.features(frame), places) for frame, places in batches if frame.height)
+        return rows_on_disk(made, train.frame.height + held_out.height, preparation.width)
+    return frozen(np.concatenate([preparation.features(part.frame) for part in (train, dev)]))
+
+
+def _shown(part: Part, seed: int) -> Part:
+    """The rows of a set, or a sample in memory of rows on disk."""
+    if not isinstance(part.frame, Stored) or part.frame.height <= SHOWN:
+        return part
+    return part.rows(np.sort(shuffled(part.frame.height, seed, stream=4)[:SHOWN]))
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, assert_never, cast
 
-import polars as pl
-
-from caviar.data.columnar import read_arrow, read_parquet
+from caviar.data.columnar import read_arrow, read_parquet, scan_large
 from caviar.data.frames import is_frame, to_polars
 from caviar.data.hdf5 import read_hdf5
 from caviar.data.idx import read_idx
 from caviar.data.image_folder import holds_pictures, read_image_folder
 from caviar.data.json_lines import read_json_lines
 from caviar.data.kinds import Kind, endings_in_words, kind_of, stem_of
+from caviar.data.large_text import read_large_text
 from caviar.data.matrices import Columns, from_arrays
 from caviar.data.npz import read_npz
 from caviar.data.pictures import ENDINGS
 from caviar.data.samples import SAMPLES, TARGET, Sample, load_sample
+from caviar.data.stored import Frame
 from caviar.data.text import read_text
 from caviar.errors import BadData, nearest
 
@@ -28,7 +28,7 @@ from caviar.errors import BadData, nearest
 class Source(NamedTuple):
     """Columns as they came."""
 
-    frame: pl.DataFrame
+    frame: Frame
     name: str
     """For the `Table`."""
     label: str
@@ -45,7 +45,9 @@ def open_source(
     target: str | None,
     columns: Sequence[str] | None,
     with_target: bool,
+    *,
     image_shape: Sequence[int] | None = None,
+    in_memory: bool | None = None,
 ) -> Source:
     """Columns of anything that `read` takes.
 
@@ -55,6 +57,7 @@ def open_source(
         columns: names for the columns of an array.
         with_target: False leaves out the y of arrays.
         image_shape: what the pictures of a folder are scaled to.
+        in_memory: whether files are read as a whole; None: unless they are large.
 
     Returns:
         Columns, and where they came from.
@@ -72,7 +75,7 @@ def open_source(
             if path.is_dir() and holds_pictures(path):
                 made = read_image_folder(path, target, columns, with_target, image_shape)
                 return _of_arrays(made, path.resolve().name, f"'{path}'")
-            return _from_file(path, target, columns, with_target)
+            return _from_file(path, target, columns, with_target, in_memory)
         except OSError as error:
             raise BadData(
                 f"'{path.name[:100]}' cannot be read: {error.strerror or error}. Check the file and its permissions."
@@ -94,11 +97,15 @@ def _of_arrays(made: Columns, name: str, label: str) -> Source:
     return Source(made.frame, name, label, made.target, notes=made.notes)
 
 
-def _from_file(path: Path, target: str | None, columns: Sequence[str] | None, with_target: bool) -> Source:
+def _from_file(
+    path: Path, target: str | None, columns: Sequence[str] | None, with_target: bool, in_memory: bool | None
+) -> Source:
     kind = _kind(path)
     label, name = f"'{path.name}'", stem_of(path)
     if kind != "text" and not path.stat().st_size:
         raise BadData(f"{label} must hold a table, but it has no bytes. Write it again.")
+    if large := None if in_memory else _from_large_file(path, kind, asked=in_memory is False):
+        return large
     match kind:
         case "text":
             text = read_text(path)
@@ -118,6 +125,18 @@ def _from_file(path: Path, target: str | None, columns: Sequence[str] | None, wi
         case _:
             assert_never(kind)
     return _of_arrays(made, name, label)
+
+
+def _from_large_file(path: Path, kind: Kind, *, asked: bool) -> Source | None:
+    """Columns that stay on disk; None where the file is not large, or of a kind that is read as a whole."""
+    label, name = f"'{path.name}'", stem_of(path)
+    if kind == "text" and (asked or path.stat().st_size > LARGE_TEXT):
+        text = read_large_text(path)
+        if text is not None:
+            return Source(text.cells, name, label, None, text.delimiter, (*text.notes, _ON_DISK))
+    if kind in ("parquet", "arrow") and (frame := scan_large(path, kind, asked=asked)):
+        return Source(frame, name, label, notes=(_ON_DISK,))
+    return None
 
 
 def _kind(path: Path) -> Kind:
@@ -148,6 +167,10 @@ def _kind(path: Path) -> Kind:
     return kind
 
 
+LARGE_TEXT = 1 << 29
+"""Bytes of a text file from which on its columns stay on disk."""
+
+_ON_DISK = "The columns stay on disk, and are read when they are needed."
 _SAVE = "Save the table as CSV or parquet."
 _UNPACK = "Unpack it first."
 _ADVICE = {

@@ -6,6 +6,7 @@ asked for comes as polars columns; it never changes.
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import polars as pl
@@ -19,30 +20,42 @@ BATCH = 1 << 17
 
 
 class Stored:
-    """Columns of equal length on disk.
+    """Columns of equal length on disk, or some rows of them in some order.
 
     `columns`, `height`, `width`, `schema`, `get_columns()`, `select()`, `drop()` and item access are those of a polars
     frame, but every column is read when it is asked for and held by nobody.
     """
 
     def __init__(
-        self, lazy: Mapping[str, pl.LazyFrame], schema: Mapping[str, pl.DataType], height: int, keep: object = None
+        self,
+        lazy: Mapping[str, pl.LazyFrame],
+        schema: Mapping[str, pl.DataType],
+        height: int,
+        *,
+        at: Whole | None = None,
+        keep: object = None,
     ) -> None:
         """Columns that are on disk.
 
         Args:
             lazy: by name, a frame of the one column.
             schema: its type.
-            height: rows.
+            height: rows on disk.
+            at: numbers of the rows that are meant, in their order; None: all.
             keep: what must live as long as the files.
         """
-        self._lazy, self._keep = dict(lazy), keep
-        self.schema, self.height = dict(schema), height
+        self._lazy, self._height, self._at, self._keep = dict(lazy), height, at, keep
+        self.schema = dict(schema)
 
     @property
     def columns(self) -> list[str]:
         """Names, in order."""
         return list(self._lazy)
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self._height if self._at is None else len(self._at)
 
     @property
     def width(self) -> int:
@@ -51,98 +64,76 @@ class Stored:
 
     def get_columns(self) -> Iterator[pl.Series]:
         """The columns, one after the other: never two in memory."""
-        return (self._column(name) for name in self._lazy)
+        return (self[name] for name in self._lazy)
 
     def select(self, names: Iterable[str]) -> "Stored":
         """Some columns, in this order."""
         kept = list(names)
         lazy, schema = {name: self._lazy[name] for name in kept}, {name: self.schema[name] for name in kept}
-        return Stored(lazy, schema, self.height, self._keep)
+        return Stored(lazy, schema, self._height, at=self._at, keep=self._keep)
 
-    def drop(self, *names: str) -> "Stored":
-        """All columns but some."""
-        return self.select(name for name in self._lazy if name not in names)
+    def drop(self, names: Iterable[str], *, strict: bool = True) -> "Stored":
+        """All columns but some; `strict`: which must be there."""
+        left_out = {names} if isinstance(names, str) else set(names)
+        if strict and (unknown := left_out - set(self._lazy)):
+            raise KeyError(f"There is no column {', '.join(sorted(unknown))}.")
+        return self.select(name for name in self._lazy if name not in left_out)
 
-    def batches(self, rows: int = BATCH) -> Iterator[pl.DataFrame]:
-        """All rows in order, so many at a time."""
-        for first in range(0, self.height, rows):
-            yield pl.DataFrame([self._slice(name, first, rows) for name in self._lazy])
+    def rows(self, at: Whole) -> "Stored":
+        """Some rows by their numbers, in this order, left on disk."""
+        return Stored(
+            self._lazy, self.schema, self._height, at=at if self._at is None else self._at[at], keep=self._keep
+        )
+
+    def batches(self, rows: int = BATCH) -> Iterator[tuple[pl.DataFrame, Whole]]:
+        """The rows in the order of the file, so many of it at a time, each part with their places among these rows."""
+        place = np.arange(self._height)
+        if self._at is not None:
+            place = np.full(self._height, -1, np.int64)
+            place[self._at] = np.arange(len(self._at))
+        for first in range(0, self._height, rows):
+            batch = pl.DataFrame([self._slice(name, first, rows) for name in self._lazy])
+            own = place[first : first + batch.height]
+            yield batch.filter(own >= 0), own[own >= 0]
 
     def __len__(self) -> int:
         return self.height
 
-    def __getitem__(self, which: str | Whole | slice) -> "pl.Series | pl.DataFrame":
-        """A column by its name, or rows by their numbers: as many as fit into memory."""
+    @overload
+    def __getitem__(self, which: str) -> pl.Series: ...
+
+    @overload
+    def __getitem__(self, which: Whole | slice) -> pl.DataFrame: ...
+
+    def __getitem__(self, which: str | Whole | slice) -> pl.Series | pl.DataFrame:
+        """A column by its name, or rows by their numbers, in memory."""
         if isinstance(which, str):
-            return self._column(which)
+            column = self._lazy[which].collect().to_series()
+            return column if self._at is None else column[self._at]
         if isinstance(which, slice):
             first, end, step = which.indices(self.height)
-            if step == 1:
+            if step == 1 and self._at is None:
                 return pl.DataFrame([self._slice(name, first, max(0, end - first)) for name in self._lazy])
             which = np.arange(first, end, step)
-        return pl.DataFrame([self._column(name)[which] for name in self._lazy])
-
-    def _column(self, name: str) -> pl.Series:
-        return self._lazy[name].collect().to_series()
+        at = which if self._at is None else self._at[which]
+        return pl.DataFrame([frame.collect().to_series()[at] for frame in self._lazy.values()])
 
     def _slice(self, name: str, first: int, rows: int) -> pl.Series:
         return self._lazy[name].slice(first, rows).collect().to_series()
 
 
-class StoredRows:
-    """Some rows of stored columns, in some order; reads like a frame, as `Stored` does."""
+Frame = pl.DataFrame | Stored
+"""Columns in memory or on disk."""
 
-    def __init__(self, stored: Stored, at: Whole) -> None:
-        """Rows by their numbers."""
-        self._stored, self._at = stored, at
 
-    @property
-    def columns(self) -> list[str]:
-        """Names, in order."""
-        return self._stored.columns
+def in_memory(frame: Frame) -> pl.DataFrame:
+    """The columns, read when they are on disk."""
+    return frame if isinstance(frame, pl.DataFrame) else frame[:]
 
-    @property
-    def height(self) -> int:
-        """Number of rows."""
-        return len(self._at)
 
-    @property
-    def width(self) -> int:
-        """Number of columns."""
-        return self._stored.width
-
-    @property
-    def schema(self) -> dict[str, pl.DataType]:
-        """Types by name."""
-        return self._stored.schema
-
-    def get_columns(self) -> Iterator[pl.Series]:
-        """The columns, one after the other."""
-        return (column[self._at] for column in self._stored.get_columns())
-
-    def select(self, names: Iterable[str]) -> "StoredRows":
-        """Some columns, in this order."""
-        return StoredRows(self._stored.select(names), self._at)
-
-    def batches(self, rows: int = BATCH) -> Iterator[tuple[pl.DataFrame, Whole]]:
-        """The rows in the order of the file, so many of it at a time, and the place of each among these rows."""
-        place = np.full(self._stored.height, -1, np.int64)
-        place[self._at] = np.arange(len(self._at))
-        first = 0
-        for batch in self._stored.batches(rows):
-            own = place[first : first + batch.height]
-            first += batch.height
-            used = own >= 0
-            yield batch.filter(used), own[used]
-
-    def __len__(self) -> int:
-        return len(self._at)
-
-    def __getitem__(self, which: str | Whole | slice) -> "pl.Series | pl.DataFrame":
-        """A column by its name, or rows by their numbers: as many as fit into memory."""
-        if isinstance(which, str):
-            return self._stored._column(which)[self._at]
-        return self._stored[self._at[which]]
+def taken(frame: Frame, at: Whole) -> Frame:
+    """Rows by their numbers, which stay where they are: in memory or on disk."""
+    return frame.rows(at) if isinstance(frame, Stored) else frame[at]
 
 
 def store(columns: Iterable[pl.Series]) -> Stored:
@@ -163,7 +154,7 @@ def store(columns: Iterable[pl.Series]) -> Stored:
         write(column.to_frame("cells"), file, scratch, f"Column '{column.name}'")
         lazy[column.name] = pl.scan_ipc(file).rename({"cells": column.name})
         schema[column.name], height = column.dtype, len(column)
-    return Stored(lazy, schema, height, scratch)
+    return Stored(lazy, schema, height, keep=scratch)
 
 
 def write(frame: pl.DataFrame, file: Path, scratch: Scratch, what: str) -> None:

@@ -12,6 +12,7 @@ from caviar.data.column_types import ColumnType, TypeWord
 from caviar.data.fingerprint import fingerprint
 from caviar.data.images import Shape, counted, missing_in, pixels_of, shape_of, size_in_words
 from caviar.data.infer import column_types
+from caviar.data.stored import Frame, Stored, in_memory
 from caviar.data.words import count, listed
 from caviar.errors import BadData
 
@@ -31,7 +32,7 @@ class Table:
 
     name: str
     """File stem, name of a sample, or "table"."""
-    features: pl.DataFrame
+    features: Frame
     """Numbers, Boolean, String or temporal columns; null where a cell is missing or not finite. Images are one
     column, with NaN for a missing pixel (`images`).
     """
@@ -65,9 +66,27 @@ class Table:
         return self.features.height
 
     @property
+    def cells(self) -> pl.DataFrame:
+        """The features in memory."""
+        return in_memory(self.features)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the features are read from disk when they are needed."""
+        return isinstance(self.features, Stored)
+
+    def sample(self, rows: int, seed: int = 0) -> "Table":
+        """Some rows chosen at random, in their order and in memory; the table itself where it has no more."""
+        if self.rows <= rows:
+            return self
+        at = np.sort(np.random.default_rng(seed).choice(self.rows, rows, replace=False))
+        target = None if self.target is None else self.target[at]
+        return Table(self.name, self.features[at], target, self.notes, self.given)
+
+    @property
     def image_shape(self) -> Shape | None:
         """Height, width and channels when the rows are images and nothing else; None for other tables."""
-        return shape_of(self.features.to_series().dtype) if self.features.width == 1 else None
+        return shape_of(next(iter(self.features.schema.values()))) if self.features.width == 1 else None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -138,7 +157,7 @@ _KINDS: dict[TypeWord, str] = {
 """Types in the words of `describe`, in its order."""
 
 
-def _kinds(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> dict[str, list[str]]:
+def _kinds(frame: Frame, types: Mapping[str, ColumnType]) -> dict[str, list[str]]:
     """Columns by type, with what is worth knowing of each."""
     kinds: dict[str, list[str]] = {
         word: [_told(frame[name], kind) for name, kind in types.items() if kind.word == type_word]

@@ -9,6 +9,7 @@ import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.images import Shape
+from caviar.data.stored import Frame, in_memory
 from caviar.data.words import count
 from caviar.errors import BadData, BadRun, nearest
 
@@ -35,7 +36,7 @@ class Transformed:
         """None: what a transformer gives are columns."""
         return None
 
-    def features(self, frame: pl.DataFrame) -> Numbers:
+    def features(self, frame: Frame) -> Numbers:
         """The matrix of any rows, float32 (rows, width), finite.
 
         Args:
@@ -46,7 +47,7 @@ class Transformed:
         """
         if not frame.height:
             return np.empty((0, self.width), np.float32)
-        matrix = _transformed(self.transformer, frame, self.columns, self.by_name)
+        matrix = _transformed(self.transformer, in_memory(frame), self.columns, self.by_name)
         if matrix.shape[1] != self.width:
             raise BadData(
                 f"The transformer must give {count(self.width, 'column')}, as it did for the train rows, but it gives "

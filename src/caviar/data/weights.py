@@ -1,15 +1,15 @@
 """Weights of rows: how much each counts in training."""
 
 import numpy as np
-import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.numeric import numbers_of
+from caviar.data.stored import Frame
 from caviar.data.words import count
 from caviar.errors import BadData, nearest
 
 
-def without_weights(features: pl.DataFrame, column: str | None) -> pl.DataFrame:
+def without_weights(features: Frame, column: str | None) -> Frame:
     """The feature columns, without the one that holds weights.
 
     Raises:
@@ -21,10 +21,10 @@ def without_weights(features: pl.DataFrame, column: str | None) -> pl.DataFrame:
         raise BadData(f"There is no column '{column}' of weights. {nearest(column, features.columns)}")
     if features.width == 1:
         raise BadData(f"There must be columns to predict from beside the weights, but '{column}' is the only one.")
-    return features.drop(column)
+    return features.drop([column])
 
 
-def weights_of(features: pl.DataFrame, column: str) -> Numbers:
+def weights_of(features: Frame, column: str) -> Numbers:
     """The weights of some rows, float64 (rows,); 1 where the table has no such column.
 
     Raises:

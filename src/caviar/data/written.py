@@ -9,13 +9,20 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import polars as pl
+
+from caviar.arrays import Whole
 from caviar.data.images import shape_of
 from caviar.data.row_hashes import row_hashes, set_fingerprint
+from caviar.data.scratch import Scratch
+from caviar.data.sealed import Part
 from caviar.data.sets import Split
+from caviar.data.stored import Stored, write
 from caviar.errors import BadData, BadRun
 
 FORMAT = 1
@@ -41,15 +48,15 @@ def write_sets(split: Split, folder: Path, kind: Kind = "parquet", asked: Mappin
         BadRun: the folder holds something, or cannot be written; nothing is left in it then.
     """
     done = [column for column in (split.roles.by, split.roles.source) if column is not None]
-    frames = {name: part.whole().drop(done, strict=False) for name, part in split.raw().items() if len(part.y)}
-    if kind == "csv" and any(shape_of(dtype) for dtype in frames["train"].dtypes):
+    parts = {name: part for name, part in split.sets().items() if len(part.y)}
+    if kind == "csv" and any(shape_of(dtype) for dtype in parts["train"].frame.schema.values()):
         raise BadData("Images cannot be written as CSV, which has no cells for them. Write parquet files.")
     sets: dict[str, Any] = {}
     with _whole(folder) as beside:
-        for name, frame in frames.items():
+        for name, part in parts.items():
             path = beside / f"{name}.{kind}"
-            frame.write_parquet(path) if kind == "parquet" else frame.write_csv(path)
-            sets[name] = {"file": path.name, "rows": frame.height, "fingerprint": set_fingerprint(row_hashes(frame))}
+            hashes = _write(part, path, kind, without=done)
+            sets[name] = {"file": path.name, "rows": len(hashes), "fingerprint": set_fingerprint(hashes)}
         content = {
             "format": FORMAT,
             "data": split.name,
@@ -62,6 +69,26 @@ def write_sets(split: Split, folder: Path, kind: Kind = "parquet", asked: Mappin
         }
         (beside / "split.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
     return folder
+
+
+def _write(part: Part, path: Path, kind: Kind, *, without: Sequence[str]) -> Whole:
+    """Write the rows of a set as one file, batch by batch where they are on disk; the hashes of all rows."""
+    hashes, written = [], []
+    scratch = Scratch("written") if isinstance(part.frame, Stored) and kind == "parquet" else None
+    for number, some in enumerate(part.batches()):
+        frame = some.whole().drop(without, strict=False)
+        hashes.append(row_hashes(frame))
+        if kind == "csv":
+            with path.open("ab") as file:
+                frame.write_csv(file, include_header=number == 0)
+        elif scratch is None:
+            frame.write_parquet(path)
+        else:
+            written.append(scratch.folder / f"{number}.arrow")
+            write(frame, written[-1], scratch, f"A part of {path.name}")
+    if written:
+        pl.scan_ipc(written).sink_parquet(path)
+    return np.concatenate(hashes)
 
 
 @contextlib.contextmanager

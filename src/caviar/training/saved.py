@@ -19,6 +19,7 @@ from caviar.arrays import Numbers
 from caviar.data.prepare import Preparation
 from caviar.data.read import read
 from caviar.data.split import Split
+from caviar.data.stored import Frame, Stored
 from caviar.data.target import TargetCoding
 from caviar.data.transformed import Transformed
 from caviar.errors import BadRun
@@ -49,10 +50,12 @@ class Model:
         """The model that a run on a split has become."""
         return cls(run.config, run.weights, run.statistics, split.preparation, split.target)
 
-    def outputs(self, frame: pl.DataFrame) -> Numbers:
+    def outputs(self, frame: Frame) -> Numbers:
         """Raw outputs, shape (rows, classes) or (rows, 1): logits, or the standardised prediction."""
         network = self.config, self.weights, self.statistics
-        return outputs([network], self.preparation.features(frame), self.preparation.image_shape)[0]
+        parts = (part for part, _ in frame.batches()) if isinstance(frame, Stored) else [frame]
+        shape = self.preparation.image_shape
+        return np.concatenate([outputs([network], self.preparation.features(part), shape)[0] for part in parts])
 
     def predict(self, data: Any, *, proba: bool = False) -> pl.DataFrame:
         """Predictions for rows with the columns it was trained on, in any order.

@@ -37,7 +37,7 @@ def check_conflicting_labels(table: Table, task: Task | None = None) -> Checked:
     """
     if table.target is None or table.rows < 2:
         return Checked()
-    frame = comparable(table.features)
+    frame = comparable(table.cells)
     first = first_equal(frame)
     if (task or infer_task(table.target)[0]) == "classification":
         codes = fit_classes(table.target).encode(table.target)

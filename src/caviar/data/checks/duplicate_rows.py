@@ -28,7 +28,7 @@ def check_duplicate_rows(table: Table) -> Checked:
         different rows, and it is an info.
     """
     target = [] if table.target is None else [table.target.to_frame()]
-    frame = comparable(table.features).hstack([c for part in target for c in comparable(part).get_columns()])
+    frame = comparable(table.cells).hstack([c for part in target for c in comparable(part).get_columns()])
     if table.rows < 2:
         return Checked()
     first = first_equal(frame)

@@ -93,7 +93,7 @@ def check_group_columns(split: Split) -> Checked:
     parts = split.raw()
     names: list[SetName] = [name for name in ("train", "dev", "test") if len(parts[name].y)]
     y = np.concatenate([parts[name].y for name in names])
-    frame = comparable(*(parts[name].frame for name in names))
+    frame = comparable(*(parts[name].cells for name in names))
     n_train = len(parts["train"].y)
     found = []
     for column in frame.get_columns():

@@ -71,7 +71,7 @@ def check_label_noise(table: Table, task: Task | None = None) -> Checked:
     if table.target is None or table.target.n_unique() < 2:
         return Checked()
     classes = (task or infer_task(table.target)[0]) == "classification"
-    return (label_noise if classes else target_outliers)(table.features, table.target)
+    return (label_noise if classes else target_outliers)(table.cells, table.target)
 
 
 def label_noise(features: pl.DataFrame, target: pl.Series, seed: int = 0) -> Checked:

@@ -38,7 +38,7 @@ def check_leakage(split: Split) -> Checked:
 
 def _shared(split: Split, later: SetName, earlier: SetName) -> Checked:
     parts = split.raw()
-    frame = comparable(parts[earlier].frame, parts[later].frame)
+    frame = comparable(parts[earlier].cells, parts[later].cells)
     n = len(parts[earlier].y)
     first = first_equal(frame)
     rows = np.flatnonzero(first[n:] < n)

@@ -61,11 +61,11 @@ def check_near_duplicates(data: Table | Split) -> Checked:
     """
     sets: tuple[SetName, ...] = ("train", "dev", "test")
     if isinstance(data, Table):
-        parts, of_set = [data.features], np.zeros(data.rows, int)
+        parts, of_set = [data.cells], np.zeros(data.rows, int)
         target = None
     else:
         raw = data.raw()
-        parts = [raw[name].frame for name in sets if len(raw[name].y)]
+        parts = [raw[name].cells for name in sets if len(raw[name].y)]
         sets = tuple(name for name in sets if len(raw[name].y))
         of_set = np.repeat(np.arange(len(sets)), [len(raw[name].y) for name in sets])
         target = np.concatenate([raw[name].y for name in sets])
