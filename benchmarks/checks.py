@@ -205,11 +205,12 @@ def seconds_of_checks(rows: int) -> dict[str, float]:
     table: Table = caviar.read(frame.with_columns(**{n: pl.Series(v) for n, v in words.items()}), "y")
     split: Split = caviar.split(table)
     took = {}
-    for checks, about in ((run.OF_TABLE, (table, split.task)), (run.OF_SPLIT, (split,))):
+    for checks, about in ((run.OF_TABLE, (table, split.task)), (run.OF_ROWS, (table,)), (run.OF_SPLIT, (split,))):
         for check in checks:
             began = time.perf_counter()
             check(*about)  # pyright: ignore[reportCallIssue, reportArgumentType]  each kind with its own
-            took[check.__name__.removeprefix("check_")] = round(time.perf_counter() - began, 2)
+            name = check.__name__.removeprefix("check_")
+            took[f"{name} of sets" if name in took else name] = round(time.perf_counter() - began, 2)
     return took
 
 

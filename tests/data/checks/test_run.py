@@ -36,6 +36,7 @@ def check_refusing(_table, _task):
 
 def test_the_most_severe_comes_first(monkeypatch):
     monkeypatch.setattr(run, "OF_TABLE", (minor, major, middle))
+    monkeypatch.setattr(run, "OF_ROWS", ())
     done = run.check_table(caviar.read("iris"))
     assert [check.severity for check in done.checks] == ["critical", "warning", "info"]
     assert done.skipped == ("duplicate_rows skipped", "target_leakage skipped", "label_noise skipped")
@@ -44,6 +45,7 @@ def test_the_most_severe_comes_first(monkeypatch):
 
 def test_a_fault_is_said_and_hides_nothing(monkeypatch):
     monkeypatch.setattr(run, "OF_TABLE", (check_broken, check_refusing, major))
+    monkeypatch.setattr(run, "OF_ROWS", ())
     with pytest.warns(run.CheckFailed, match="broken was not checked: this is a fault of caviar") as told:
         done = run.check_table(caviar.read("iris"))
     assert len(told) == 1
