@@ -13,7 +13,7 @@ from caviar.data.checks.columns import check_constant_feature, check_identifier_
 from caviar.data.checks.conflicting_labels import check_conflicting_labels
 from caviar.data.checks.distribution_shift import check_distribution_shift
 from caviar.data.checks.duplicate_rows import check_duplicate_rows
-from caviar.data.checks.group_overlap import check_group_columns
+from caviar.data.checks.group_overlap import check_group_columns, check_named_groups
 from caviar.data.checks.inputs import check_too_few_rows, check_unnormalized_inputs
 from caviar.data.checks.label_noise import check_label_noise
 from caviar.data.checks.label_shift import check_label_shift
@@ -46,6 +46,7 @@ OF_ROWS: tuple[RowsCheck, ...] = (check_duplicate_rows, check_near_duplicates)
 """Checks of all rows together, whatever is to be predicted."""
 OF_SPLIT: tuple[SplitCheck, ...] = (
     check_leakage,
+    check_named_groups,
     check_group_columns,
     check_near_duplicates,
     check_distribution_shift,
