@@ -176,16 +176,53 @@ def shifted_column(seed: int, random: np.random.Generator) -> Checked:
 
 
 def other_shares(seed: int, random: np.random.Generator) -> Checked:
-    """60 instead of 50 % of one class in the test set."""
-    make = blobs(2, 5, 2), blobs(2, 5, 2, (0.6, 0.4))
+    """65 instead of 50 % of one class in the test set."""
+    make = blobs(2, 5, 2), blobs(2, 5, 2, (0.65, 0.35))
     tables = [caviar.read(one(rows, random), "y") for one, rows in zip(make, (4_000, 1_000), strict=True)]
     return run.check_split(caviar.split(tables[0], test=tables[1], seed=seed))
+
+
+def shared_rows(seed: int, random: np.random.Generator) -> Checked:
+    """One test row in a hundred is a copy of a train row; 4,000 rows to split, 1,000 to test."""
+    frame = blobs(3, 10, 3)(ROWS, random)
+    table = caviar.read(frame[:4_000], "y")
+    split = caviar.split(table, test=0, seed=seed)
+    copies = split.raw()["train"].frame[random.choice(split.n_train, 10, replace=False).tolist()]
+    labels = pl.Series("y", random.choice(["class 0", "class 1", "class 2"], 10))
+    test = pl.concat([frame[4_000:4_990], copies.with_columns(labels)])
+    return run.check_split(caviar.split(table, test=caviar.read(test, "y"), seed=seed))
+
+
+def leaked_column(seed: int, random: np.random.Generator) -> Checked:
+    """The target under another name, wrong in 2 % of the rows, or as a number with noise."""
+    frame = blobs(3, 10, 2)(ROWS, random)
+    code = frame["y"].str.slice(6).cast(pl.Int64).to_numpy()
+    if seed % 2:
+        leak = code + random.normal(0, 0.1, ROWS)
+    else:
+        leak = np.array(["A", "B", "C"])[np.where(random.random(ROWS) < 0.02, random.integers(0, 3, ROWS), code)]
+    return run.check_table(caviar.read(frame.with_columns(leak=pl.Series(leak.tolist())), "y"))
+
+
+def shared_groups(seed: int, random: np.random.Generator) -> Checked:
+    """Rows of 500 patients, ten of each, are given in two files; all of a patient have one diagnosis."""
+    patient = np.repeat(np.arange(500), ROWS // 500)
+    own = random.normal(size=(500, 8))
+    sick = (own[:, 0] + random.normal(size=500) > 0).astype(int)
+    frame = frame_of(own[patient] + random.normal(0, 0.5, (ROWS, 8)), sick[patient])
+    frame = frame.with_columns(patient=pl.Series([f"P{1000 + k}" for k in patient]))
+    shuffled = frame[random.permutation(ROWS).tolist()]
+    table, test = caviar.read(shuffled[:4_000], "y"), caviar.read(shuffled[4_000:], "y")
+    return run.check_split(caviar.split(table, test=test, group="patient", seed=seed))
 
 
 FAULTS: dict[str, tuple[str, Plant]] = {
     "10 % flipped labels": ("label_noise", flipped_labels),
     "0.3 sd in 1 of 20 columns": ("distribution_shift", shifted_column),
-    "60 instead of 50 % of a class": ("label_shift", other_shares),
+    "65 instead of 50 % of a class": ("label_shift", other_shares),
+    "1 % of test rows stand in train": ("leakage", shared_rows),
+    "leaked column with noise": ("target_leakage", leaked_column),
+    "one patient in several sets": ("group_overlap", shared_groups),
 }
 
 
@@ -205,11 +242,12 @@ def seconds_of_checks(rows: int) -> dict[str, float]:
     table: Table = caviar.read(frame.with_columns(**{n: pl.Series(v) for n, v in words.items()}), "y")
     split: Split = caviar.split(table)
     took = {}
-    for checks, about in ((run.OF_TABLE, (table, split.task)), (run.OF_SPLIT, (split,))):
+    for checks, about in ((run.OF_TABLE, (table, split.task)), (run.OF_ROWS, (table,)), (run.OF_SPLIT, (split,))):
         for check in checks:
             began = time.perf_counter()
             check(*about)  # pyright: ignore[reportCallIssue, reportArgumentType]  each kind with its own
-            took[check.__name__.removeprefix("check_")] = round(time.perf_counter() - began, 2)
+            name = check.__name__.removeprefix("check_")
+            took[f"{name} of sets" if name in took else name] = round(time.perf_counter() - began, 2)
     return took
 
 

@@ -80,7 +80,7 @@ WAYS = {
     "default": {},
     "quantity": {"target": "price"},
     "weights": {"weight": "weight"},
-    "groups and a bridge": {"group": "colour", "bridge": True},
+    "groups and a bridge": {"group": "day", "bridge": True},
     "times": {"time": "day"},
     "robust": {"scale": "robust"},
     "no test": {"test": 0, "dev": 100},

@@ -28,7 +28,17 @@ def test_clean_tables_raise_no_alarm(benchmark):
     assert benchmark.false_alarms(1, some) == {name: [""] for name in some}
 
 
-@pytest.mark.parametrize("fault", ["10 % flipped labels", "0.3 sd in 1 of 20 columns", "60 instead of 50 % of a class"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "10 % flipped labels",
+        "0.3 sd in 1 of 20 columns",
+        "65 instead of 50 % of a class",
+        "1 % of test rows stand in train",
+        "leaked column with noise",
+        "one patient in several sets",
+    ],
+)
 def test_planted_faults_are_found(benchmark, fault):
     name, plant = benchmark.FAULTS[fault]
     assert all(name in benchmark.alarms(plant(seed, np.random.default_rng(seed))) for seed in range(2))

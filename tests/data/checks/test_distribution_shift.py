@@ -144,7 +144,7 @@ def test_columns_that_name_the_rows_are_left_out():
     frame = normal(1000).hstack(ids)
     done = check_new_rows(frame[:500], frame[500:])
     assert done.checks == ()
-    assert done.skipped == ("Not compared between sets: 'number', 'name', which name single rows.",)
+    assert done.skipped == ("Not compared between sets, as names of single rows: 'number', 'name'.",)
 
 
 def test_a_column_missing_throughout_in_train_is_compared_by_its_gaps_only():
@@ -164,3 +164,11 @@ def test_a_split_is_compared_with_its_test_set_sealed():
     done = check_distribution_shift(split)
     assert done.checks == ()
     assert split.times_opened == 0
+
+
+def test_identifiers_are_not_learned_from_and_not_compared():
+    frame = normal(900, 3).with_columns(y=pl.Series([0, 1, 2] * 300), id=pl.Series(range(900)))
+    tables = [caviar.read(frame[:600], "y"), caviar.read(frame[600:], "y")]
+    done = check_distribution_shift(caviar.split(tables[0], test=tables[1]))
+    assert done.checks == ()
+    assert done.skipped == ()

@@ -36,6 +36,7 @@ def check_refusing(_table, _task):
 
 def test_the_most_severe_comes_first(monkeypatch):
     monkeypatch.setattr(run, "OF_TABLE", (minor, major, middle))
+    monkeypatch.setattr(run, "OF_ROWS", ())
     done = run.check_table(caviar.read("iris"))
     assert [check.severity for check in done.checks] == ["critical", "warning", "info"]
     assert done.skipped == ("duplicate_rows skipped", "target_leakage skipped", "label_noise skipped")
@@ -44,6 +45,7 @@ def test_the_most_severe_comes_first(monkeypatch):
 
 def test_a_fault_is_said_and_hides_nothing(monkeypatch):
     monkeypatch.setattr(run, "OF_TABLE", (check_broken, check_refusing, major))
+    monkeypatch.setattr(run, "OF_ROWS", ())
     with pytest.warns(run.CheckFailed, match="broken was not checked: this is a fault of caviar") as told:
         done = run.check_table(caviar.read("iris"))
     assert len(told) == 1
@@ -80,3 +82,14 @@ def test_tables_of_odd_shape_are_checked():
     run.check_split(caviar.split(table, test=0))
     run.check_split(caviar.split(table, dev=0))
     run.check_table(caviar.read(frame, False))
+
+
+def test_named_groups_of_given_sets_are_compared():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(400, 2))
+    frame = pl.DataFrame({"a": x[:, 0], "b": x[:, 1], "who": [f"p{i % 40}" for i in range(400)], "y": x[:, 0] > 0})
+    table, test = caviar.read(frame[:300], "y"), caviar.read(frame[300:], "y")
+    found = run.check_split(caviar.split(table, test=test, group="who")).checks
+    assert next((c.name, c.severity) for c in found if c.name == "group_overlap") == ("group_overlap", "critical")
+    alone = run.check_split(caviar.split(table, group="who")).checks
+    assert [c for c in alone if c.name == "group_overlap" and c.severity != "info"] == []

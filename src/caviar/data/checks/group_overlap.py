@@ -76,6 +76,18 @@ def check_group_overlap(groups: Mapping[SetName, pl.Series | np.ndarray | Sequen
     return Checked(tuple(found))
 
 
+def check_named_groups(split: Split) -> Checked:
+    """Look for rows of one group in several sets (`check_group_overlap`), where a column of groups was named.
+
+    Sets that are divided here hold whole groups; those that are given need not.
+    """
+    name = split.roles.group
+    sets = split.raw()
+    if name is None:
+        return Checked()
+    return check_group_overlap({n: part.beside[name] for n, part in sets.items() if name in part.beside.columns})
+
+
 def check_group_columns(split: Split) -> Checked:
     """Find columns that look like the name of a group whose rows stand in several sets.
 

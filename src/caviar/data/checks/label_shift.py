@@ -17,7 +17,7 @@ _KEPT = 20  # classes in the evidence
 
 def check_label_shift(split: Split) -> Checked:
     """Compare the target in train, dev and test (`label_shift_between`)."""
-    return label_shift_between({name: part.y for name, part in split.raw().items()}, split.target)
+    return label_shift_between({n: part.y for n, part in split.raw().items() if n != "bridge"}, split.target)
 
 
 def label_shift_between(sets: Mapping[str, np.ndarray], coding: TargetCoding) -> Checked:
@@ -56,13 +56,11 @@ def label_shift_between(sets: Mapping[str, np.ndarray], coding: TargetCoding) ->
     also = f" (the same holds between {', '.join(others)})" if others else ""
     small = "" if difference.large else " The difference is beyond chance but small."
     advice = (
-        f"{_told(coding, first, second, used)}{also}.{small} A network learns how often each answer is right "
-        "from the train rows, and an error counts every row: figures of the two sets cannot be compared as they are."
+        f"{_told(coding, first, second, used)}{also}.{small} A network learns from the train rows which "
+        "answers are usual, and an error counts every row: figures of the two sets cannot be compared as they are."
     )
     if difference.large:
-        advice += (
-            " Split one table at random, or make sure that the shares of the set that judges are those of later use."
-        )
+        advice += " Split one table at random, or make sure that the set that judges is as later use will be."
     severity = "warning" if difference.large else "info"
     return Checked((Check("label_shift", severity, evidence, advice, _SOURCE),))
 

@@ -9,24 +9,53 @@ from collections.abc import Callable, Sequence
 
 from caviar.data.checks.balance import check_class_imbalance, check_missing_class
 from caviar.data.checks.check import Check, Checked, Severity
+from caviar.data.checks.columns import check_constant_feature, check_identifier_column, check_nearly_empty_column
+from caviar.data.checks.conflicting_labels import check_conflicting_labels
 from caviar.data.checks.distribution_shift import check_distribution_shift
+from caviar.data.checks.duplicate_rows import check_duplicate_rows
+from caviar.data.checks.group_overlap import check_group_columns, check_named_groups
+from caviar.data.checks.inputs import check_too_few_rows, check_unnormalized_inputs
 from caviar.data.checks.label_noise import check_label_noise
 from caviar.data.checks.label_shift import check_label_shift
+from caviar.data.checks.leakage import check_leakage
+from caviar.data.checks.near_duplicates import check_near_duplicates
+from caviar.data.checks.outliers import check_outliers
+from caviar.data.checks.row_order import check_row_order
+from caviar.data.checks.target_leakage import check_target_leakage
+from caviar.data.sets import SHOWN
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.data.task import Task
 from caviar.errors import CaviarError
 
+RowsCheck = Callable[[Table], Checked]
 TableCheck = Callable[[Table, Task | None], Checked]
 SplitCheck = Callable[[Split], Checked]
 
-OF_TABLE: tuple[TableCheck, ...] = (check_label_noise,)
-"""Checks of all rows together; row numbers in their evidence are those of the table."""
+OF_TABLE: tuple[TableCheck, ...] = (
+    check_target_leakage,
+    check_conflicting_labels,
+    check_label_noise,
+    check_row_order,
+    check_outliers,
+    check_identifier_column,
+    check_constant_feature,
+    check_nearly_empty_column,
+)
+"""Checks of all rows together that ask what the target is; row numbers in the evidence are those of the table."""
+OF_ROWS: tuple[RowsCheck, ...] = (check_duplicate_rows, check_near_duplicates)
+"""Checks of all rows together, whatever is to be predicted."""
 OF_SPLIT: tuple[SplitCheck, ...] = (
+    check_leakage,
+    check_named_groups,
+    check_group_columns,
+    check_near_duplicates,
     check_distribution_shift,
     check_label_shift,
     check_class_imbalance,
     check_missing_class,
+    check_too_few_rows,
+    check_unnormalized_inputs,
 )
 """Checks of the sets."""
 
@@ -45,12 +74,20 @@ def check_table(table: Table, task: Task | None = None) -> Checked:
         task: what the target is asked for; None: by the target.
 
     Returns:
-        All doubts, the most severe first; what was skipped, and what is in order.
+        All doubts, the most severe first; what was skipped, and what is in order. Of a table on disk `sets.SHOWN` rows,
+        chosen at random, are checked, and row numbers are of these.
 
     Warns:
         CheckFailed: a check has a fault of its own; the others are done.
     """
-    return _sorted([_done(check.__name__, lambda check=check: check(table, task)) for check in OF_TABLE])
+    rows, sampled = table.rows, table.on_disk and table.rows > SHOWN
+    table = table.sample(SHOWN) if sampled else table
+    said = (
+        f"The table is on disk: of its {rows:,} rows {SHOWN:,} random ones were checked, and row numbers are of these."
+    )
+    about_target = [_done(check.__name__, lambda check=check: check(table, task)) for check in OF_TABLE]
+    about_rows = [_done(check.__name__, lambda check=check: check(table)) for check in OF_ROWS]
+    return _sorted([*about_target, *about_rows, Checked(skipped=(said,) * sampled)])
 
 
 def check_split(split: Split) -> Checked:
