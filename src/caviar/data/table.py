@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -76,9 +76,9 @@ class Table:
         return isinstance(self.features, Stored)
 
     def sample(self, rows: int, seed: int = 0) -> "Table":
-        """Some rows chosen at random, in their order and in memory; the table itself where it has no more."""
+        """Some rows chosen at random, in their order and in memory; all where there are no more."""
         if self.rows <= rows:
-            return self
+            return replace(self, features=self.cells)
         at = np.sort(np.random.default_rng(seed).choice(self.rows, rows, replace=False))
         target = None if self.target is None else self.target[at]
         return Table(self.name, self.features[at], target, self.notes, self.given)
