@@ -81,10 +81,8 @@ def check_table(table: Table, task: Task | None = None) -> Checked:
         CheckFailed: a check has a fault of its own; the others are done.
     """
     rows, sampled = table.rows, table.on_disk and table.rows > SHOWN
-    table = table.sample(SHOWN) if sampled else table
-    said = (
-        f"The table is on disk: of its {rows:,} rows {SHOWN:,} random ones were checked, and row numbers are of these."
-    )
+    said = f"Of {rows:,} rows on disk {SHOWN:,} random ones were checked; row numbers are of these."
+    table = table.sample(SHOWN) if table.on_disk else table
     about_target = [_done(check.__name__, lambda check=check: check(table, task)) for check in OF_TABLE]
     about_rows = [_done(check.__name__, lambda check=check: check(table)) for check in OF_ROWS]
     return _sorted([*about_target, *about_rows, Checked(skipped=(said,) * sampled)])
