@@ -267,6 +267,7 @@ def diagnose(
     by: By = None,
     source: From = None,
     task: TaskWord = None,
+    new: Annotated[str | None, Parameter(help="File with rows to predict, to be compared with the train rows.")] = None,
     seed: Annotated[int, Parameter(help="Of the choice of rows.")] = 0,
     types: Types = None,
     everything: Annotated[bool, Parameter(name="--all", negative="", help="Show every finding in full.")] = False,
@@ -287,7 +288,8 @@ def diagnose(
     table = read(data, target, types=_types(types))
     division = _division(group, time, by, source, bridge=False)
     rows = divide(table, *_sets(table, dev, test), **division, task=task, seed=seed)
-    found = diagnose_data(table, rows)
+    shape = table.image_shape
+    found = diagnose_data(table, rows, None if new is None else read(new, target=False, image_shape=shape))
     if as_json:
         print(json.dumps(found.to_json(), allow_nan=False))
     else:

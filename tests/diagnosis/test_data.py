@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import polars as pl
+import pytest
 
 import caviar
 from caviar.data.checks.check import CHECKS, Check, Checked
 from caviar.diagnosis.data import diagnose_data, finding_of, of_checked
 from caviar.diagnosis.finding import FINDINGS, Finding
+from caviar.errors import BadData
 
 
 def test_every_name_of_a_check_is_one_of_a_finding_once():
@@ -40,3 +42,21 @@ def test_planted_faults_of_a_table_and_its_sets_are_found():
     assert {"label_noise", "distribution_shift"} <= {f.name for f in done.findings if f.severity != "info"}
     content = json.loads(json.dumps(done.to_json(), allow_nan=False))
     assert set(content["findings"][0]) == {"name", "severity", "evidence", "meaning", "source"}
+
+
+def test_new_rows_are_compared_with_the_train_rows():
+    random = np.random.default_rng(1)
+    names = [f"id-{i}" for i in range(2000)]
+    train = pl.DataFrame({"a": random.normal(size=2000), "b": random.normal(size=2000), "key": names})
+    train = train.with_columns(y=(train["a"] > 0).cast(pl.Int8))
+    table = caviar.read(train, "y")
+    split = caviar.split(table)
+    for moved, found in ((0.0, False), (1.0, True)):
+        new = pl.DataFrame({"b": random.normal(size=900) + moved, "a": random.normal(size=900), "other": [1] * 900})
+        new = new.with_columns(key=pl.Series([f"new-{i}" for i in range(900)]))
+        done = diagnose_data(table, split, caviar.read(new, target=False))
+        shifts = [f for f in done.findings if f.name == "distribution_shift"]
+        assert bool(shifts) == found
+        assert not found or "new" in shifts[0].meaning
+    with pytest.raises(BadData, match="trained with a column 'b', but the table has none"):
+        diagnose_data(table, split, caviar.read(new.drop("b"), target=False))

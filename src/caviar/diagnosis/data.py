@@ -4,7 +4,9 @@ import dataclasses
 from typing import Any
 
 from caviar.data.checks.check import Check, Checked
+from caviar.data.checks.distribution_shift import check_new_rows
 from caviar.data.checks.run import by_severity, check_split, check_table
+from caviar.data.sets import SHOWN
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.diagnosis.finding import Finding
@@ -30,21 +32,33 @@ class DataDiagnosis:
         }
 
 
-def diagnose_data(table: Table, split: Split) -> DataDiagnosis:
-    """Run every check of a table and of its split.
+def diagnose_data(table: Table, split: Split, new: Table | None = None) -> DataDiagnosis:
+    """Run every check of a table and of its split, and compare it with rows that are to be predicted.
 
     Args:
         table: as it was read; row numbers in the evidence of most findings are those of its rows, from 0.
         split: of that table. Its test set stays sealed: it is compared, and nothing is chosen by it.
+        new: rows without a target; columns that the train rows do not have are left out.
 
     Returns:
         Findings, and what was skipped.
+
+    Raises:
+        BadData: the new rows lack a column, or one holds something else.
 
     Warns:
         CheckFailed: a check has a fault of its own; the others are done.
     """
     done = check_table(table, split.task) + check_split(split)
-    return of_checked(done)
+    return of_checked(done if new is None else done + _checked_new(split, new))
+
+
+def _checked_new(split: Split, new: Table) -> Checked:
+    shown = new.sample(SHOWN)
+    split.preparation.features(shown.cells)  # refuses what could not be predicted
+    train = split.raw()["train"].cells
+    used = [name for name in train.columns if split.types[name].word != "identifier" and name in shown.features.columns]
+    return check_new_rows(train.select(used), shown.cells.select(used))
 
 
 def of_checked(checked: Checked) -> DataDiagnosis:
