@@ -352,7 +352,6 @@ def test_the_mini_batch_of_the_course_s_rule(rows):
 @pytest.mark.parametrize(
     ("side", "rows", "wanted"),
     [(8, 1500, 1500), (8, 30_000, 64), (64, 400_000, 512), (256, 1500, 64), (512, 10**6, 16)],
-    [(8, 1500, 1500), (8, 30_000, 64), (64, 400_000, 512), (256, 1500, 64), (512, 10**6, 16)],
 )
 def test_the_mini_batch_fits_into_memory(side, rows, wanted):
     """One convolution of 16 filters on images with a channel: pixels, patches of 9 and filters at every place."""
