@@ -168,7 +168,7 @@ def _equal_rows(features: Frame) -> Together:
     if len(times) == rows:
         return Together(None, ())
     repeated = int((times > 1)[codes].sum())
-    if len(times) * _REPEATS < rows:
+    if len(times) * _REPEATS <= rows:
         return Together(
             None,
             (
