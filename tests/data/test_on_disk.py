@@ -135,17 +135,26 @@ def test_written_sets_are_the_same(parquet, kind, tmp_path):
     assert texts[0] == texts[1]
 
 
-def test_the_rest_of_a_column_decides_whether_it_is_numbers(tmp_path, monkeypatch):
-    """The first rows are all numbers, but more than a tenth of all are words: then it is text, as in memory."""
-    from caviar.data import columns
+LATE = {
+    "words at the end": [str(i) for i in range(160)] + ["none known"] * 40,
+    "nothing at the beginning": [""] * 150 + [str(i) for i in range(50)],
+    "commas at the end": [str(i) for i in range(160)] + ["1,5"] * 40,
+    "plus at the end": ["-"] * 150 + ["+"] * 50,
+    "dates": ["NA"] * 150 + ["2024-02-01"] * 50,
+}
 
-    monkeypatch.setattr(columns, "_SHOWN", 50)
-    cells = [str(i) for i in range(80)] + ["none known"] * 20
+
+@pytest.mark.parametrize("cells", LATE.values(), ids=LATE)
+def test_the_whole_column_decides_what_it_is(cells, tmp_path, monkeypatch):
+    """Not its first rows, which come in a piece of their own."""
+    monkeypatch.setattr("caviar.data.large_text._PIECE", 400)
     path = tmp_path / "a.csv"
-    pl.DataFrame({"a": cells, "b": [i % 7 for i in range(100)], "y": [i % 2 for i in range(100)]}).write_csv(path)
+    frame = pl.DataFrame({"a": cells, "b": ["2,5"] * 200, "c": [i % 7 for i in range(200)], "y": [0, 1] * 100})
+    frame.write_csv(path, separator=";")
     inside, outside = both(path, "y")
     assert outside.features.schema == dict(inside.features.schema)
-    assert outside.features.schema["a"] == pl.String
+    assert outside.notes[2:] == inside.notes[1:]
+    assert inside.fingerprint == outside.fingerprint
 
 
 def test_what_is_large(tmp_path, monkeypatch, parquet):

@@ -23,7 +23,6 @@ MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 
 _DATE = r"^\d{4}-\d{2}-\d{2}$"
 _TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?$"
-_SHOWN = 100_000  # rows of a table on disk that tell how its numbers are written
 _MOST_NOTES = 8  # sentences about single columns, of each sort
 
 
@@ -52,15 +51,16 @@ def typed(frame: Frame, delimiter: str | None = None, target: str | None = None)
     Raises:
         BadData: a column of lists, of binary or of other Python objects; numbers with an unclear comma.
     """
-    # How numbers are written is told by all columns together: on disk by their first rows.
-    shown = frame if isinstance(frame, pl.DataFrame) else frame[:_SHOWN]
-    cleaned = {c.name: _cleaned(c) for c in shown.get_columns()}
-    ways = marks_of([c.cells for c in cleaned.values() if c.is_text], delimiter)
+    cleaned: dict[str, _Cleaned] = {}
+    if isinstance(frame, pl.DataFrame):
+        cleaned = {c.name: _cleaned(c) for c in frame.get_columns()}
+    # How numbers are written is told by all columns together; those on disk are read once more for it.
+    ways = marks_of([c.cells for c in cleaned.values() if c.is_text] or _Texts(frame), delimiter)
     found: list[_Found] = []
 
     def columns() -> Iterator[pl.Series]:
         for column in frame.get_columns():
-            known = cleaned[column.name] if shown is frame else _cleaned(column)
+            known = cleaned.get(column.name) or _cleaned(column)
             cells, what = _typed(known, ways.get(column.name), is_target=column.name == target)
             found.append(what._replace(given=None if column.name == target else _given(column)))
             yield cells
@@ -99,6 +99,16 @@ class _Found(NamedTuple):
     given: ColumnType | None = None
 
 
+class _Texts:
+    """The text columns of a frame without missing marks; those on disk are read whenever they are gone through."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame.select([name for name, dtype in frame.schema.items() if dtype == pl.String])
+
+    def __iter__(self) -> Iterator[pl.Series]:
+        return (known.cells for column in self._frame.get_columns() if (known := _cleaned(column)).is_text)
+
+
 def _cleaned(column: pl.Series) -> _Cleaned:
     lost: dict[str, Counter[str]] = {}
     cells = _known_missing(_plain(column), lost)
@@ -111,9 +121,8 @@ def _typed(column: _Cleaned, way: Marks | None, *, is_target: bool) -> tuple[pl.
     """A column with its type."""
     cells, what = column.cells, _Found(column.cells.name, column.marks, column.empty)
     if column.is_text:
-        numbers = None if way is None else parse(cells, way)
-        # On disk the first rows said that these are numbers: all of them may say otherwise.
-        if numbers is not None and numbers.count() >= ENOUGH * cells.count():
+        if way is not None:
+            numbers = parse(cells, way)
             bad = cells.filter(numbers.is_null() & cells.is_not_null())
             strays = tuple(bad.unique(maintain_order=True).to_list())
             cells, what = numbers, what._replace(way=way, strays=strays, stray_cells=len(bad))

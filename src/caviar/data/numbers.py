@@ -4,7 +4,7 @@ A comma may part decimals (1,5) or thousands (1,234,567). A file answers by its 
 not, it is an error: a number wrong by a factor of a thousand is worse than none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal, assert_never
 
 import polars as pl
@@ -68,11 +68,11 @@ def parse(text: pl.Series, marks: Marks = "point") -> pl.Series:
     return whole if whole.null_count() == numbers.null_count() else numbers
 
 
-def marks_of(columns: Sequence[pl.Series], delimiter: str | None) -> dict[str, Marks]:
+def marks_of(columns: Iterable[pl.Series], delimiter: str | None) -> dict[str, Marks]:
     """How each text column of one file writes its numbers: in the way that most of its cells fit.
 
     Args:
-        columns: String columns, missing cells null.
+        columns: String columns, missing cells null; gone through twice where commas ask for it.
         delimiter: of the file, None where there was none.
 
     Returns:
@@ -104,10 +104,11 @@ def marks_of(columns: Sequence[pl.Series], delimiter: str | None) -> dict[str, M
         else:
             found[column.name] = ways[0]
     if unclear or "decimal comma" in found.values():
-        plain = [c for c in columns if found.get(c.name) == "point"]
-        dotted = {c.name: c.filter(c.str.contains(r"\.").fill_null(False)) for c in plain}
         thousands = {
-            name: bool(cells.str.contains(_THOUSANDS_POINT).all()) for name, cells in dotted.items() if len(cells)
+            column.name: bool(dotted.str.contains(_THOUSANDS_POINT).all())
+            for column in columns
+            if found.get(column.name) == "point"
+            and len(dotted := column.filter(column.str.contains(r"\.").fill_null(False)))
         }
         known = set(found.values())
         points = not all(thousands.values())
