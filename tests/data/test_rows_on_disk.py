@@ -1,4 +1,6 @@
 import gc
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,5 +43,20 @@ def test_the_file_goes_with_the_matrix(tmp_path):
 
 def test_no_room(monkeypatch):
     monkeypatch.setattr(Scratch, "free", lambda _: 10)
-    with pytest.raises(BadData, match=r"need 0.0 GB on disk, but .* Set XDG_CACHE_HOME"):
+    with pytest.raises(BadData, match=r"need 32 bytes on disk, but .* has 10 bytes free .* Set XDG_CACHE_HOME"):
         rows_on_disk([], 4, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room is not reserved on this system")
+def test_room_is_taken_before_the_first_row(monkeypatch):
+    """So that a disk that fills up meanwhile is a line, and no end of the process."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(BadData, match=r"need 32 bytes on disk, .* \(No space left on device\)"):
+        rows_on_disk(iter([]), 4, 2)
+    monkeypatch.undo()
+    written = rows_on_disk([(np.ones((5000, 2), np.float32), np.arange(5000))], 5000, 2)
+    assert Path(written.filename).stat().st_blocks * 512 >= 5000 * 8

@@ -1,4 +1,5 @@
 import gc
+import os
 import subprocess
 import sys
 
@@ -58,3 +59,14 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(BadData, match=r"needs a folder for its rows, but .* cannot be written"):
         Scratch("rows")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
+def test_a_fork_leaves_the_folder_to_its_parent():
+    program = (
+        "import os, gc; from caviar.data.scratch import Scratch; s = Scratch('rows'); pid = os.fork()\n"
+        "if pid == 0:\n    del s; gc.collect(); raise SystemExit\n"
+        "os.waitpid(pid, 0); print(s.folder.exists())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"

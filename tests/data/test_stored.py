@@ -1,4 +1,5 @@
 import datetime
+import shutil
 
 import numpy as np
 import polars as pl
@@ -112,3 +113,11 @@ def test_rows_in_the_order_of_the_file_know_their_places(both):
     assert sorted(places) == list(range(300))
     assert (np.diff(at[places]) > 0).all()
     assert_frame_equal(pl.concat([frame for frame, _ in parts]), whole[at[places]])
+
+
+def test_files_that_are_gone(both, tmp_path):
+    _, stored = both
+    shutil.rmtree(tmp_path / "caviar")
+    for look in (lambda: stored["text"], lambda: stored[:5], lambda: list(stored.batches())):
+        with pytest.raises(BadData, match=r"must stay where they were put .* Read the table again"):
+            look()

@@ -5,16 +5,39 @@ head, or a page, for each. So every row goes first to the part of the matrix whe
 each part is put in order in memory.
 """
 
+import errno
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
 from caviar.arrays import Numbers, Whole
 from caviar.data.scratch import Scratch
+from caviar.data.words import bytes_in_words
 from caviar.errors import BadData
 
 _PART = 1 << 27
 """Bytes of a part."""
+
+
+def _reserved(file: Path, rows: int, width: int, scratch: Scratch) -> np.memmap:
+    """A matrix whose room on disk is taken at once: a disk that fills up later would end the process."""
+    needed = 4 * rows * width
+    try:
+        if scratch.free() < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        matrix = np.lib.format.open_memmap(file, "w+", np.float32, (rows, width))
+        if hasattr(os, "posix_fallocate"):
+            with file.open("rb+") as held:
+                os.posix_fallocate(held.fileno(), 0, file.stat().st_size)
+    except OSError as error:
+        raise BadData(
+            f"The prepared rows need {bytes_in_words(needed)} on disk, but {scratch.folder} has "
+            f"{bytes_in_words(scratch.free())} free ({error.strerror or error}). Set XDG_CACHE_HOME to a folder with "
+            "room."
+        ) from None
+    return matrix
 
 
 def rows_on_disk(batches: Iterable[tuple[Numbers, Whole]], rows: int, width: int) -> np.memmap:
@@ -33,14 +56,8 @@ def rows_on_disk(batches: Iterable[tuple[Numbers, Whole]], rows: int, width: int
         BadData: the disk has no room.
     """
     scratch = Scratch("rows")
-    needed = 4 * rows * width
-    if (free := scratch.free()) < needed:
-        raise BadData(
-            f"The prepared rows need {needed / 1e9:.1f} GB on disk, but {scratch.folder} has {free / 1e9:.1f} GB free. "
-            "Set XDG_CACHE_HOME to a folder with room."
-        )
     file = scratch.folder / "rows.npy"
-    matrix = np.lib.format.open_memmap(file, "w+", np.float32, (rows, width))
+    matrix = _reserved(file, rows, width, scratch)
     part = max(1, _PART // (4 * width))
     filled = np.zeros(-(-rows // part), np.int64)
     own = np.empty(rows, np.int64)  # where a row that lies in its part belongs

@@ -5,6 +5,7 @@ the kernel frees when its process ends; who makes the next one removes those tha
 """
 
 import contextlib
+import os
 import shutil
 import tempfile
 import weakref
@@ -43,7 +44,7 @@ class Scratch:
                 f"A table that does not fit into memory needs a folder for its rows, but {base} cannot be written "
                 f"({error}). Set XDG_CACHE_HOME to a folder with room."
             ) from None
-        self._end = weakref.finalize(self, _remove, self.folder, lock)
+        self._end = weakref.finalize(self, _end, self.folder, lock, os.getpid())
 
     def free(self) -> int:
         """Bytes that are free on its disk."""
@@ -52,6 +53,11 @@ class Scratch:
     def close(self) -> None:
         """Remove it now."""
         self._end()
+
+
+def _end(folder: Path, lock: FileLock, owner: int) -> None:
+    if os.getpid() == owner:  # a fork has the folder of its parent, which still needs it
+        _remove(folder, lock)
 
 
 def _remove(folder: Path, lock: FileLock) -> None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from caviar.arrays import Whole
 from caviar.data.scratch import Scratch
+from caviar.data.words import bytes_in_words
 from caviar.errors import BadData
 
 BATCH = 1 << 17
@@ -108,7 +109,7 @@ class Stored:
     def __getitem__(self, which: str | Whole | slice) -> pl.Series | pl.DataFrame:
         """A column by its name, or rows by their numbers, in memory."""
         if isinstance(which, str):
-            column = self._lazy[which].collect().to_series()
+            column = _collected(self._lazy[which])
             return column if self._at is None else column[self._at]
         if isinstance(which, slice):
             first, end, step = which.indices(self.height)
@@ -116,10 +117,20 @@ class Stored:
                 return pl.DataFrame([self._slice(name, first, max(0, end - first)) for name in self._lazy])
             which = np.arange(first, end, step)
         at = which if self._at is None else self._at[which]
-        return pl.DataFrame([frame.collect().to_series()[at] for frame in self._lazy.values()])
+        return pl.DataFrame([_collected(lazy)[at] for lazy in self._lazy.values()])
 
     def _slice(self, name: str, first: int, rows: int) -> pl.Series:
-        return self._lazy[name].slice(first, rows).collect().to_series()
+        return _collected(self._lazy[name].slice(first, rows))
+
+
+def _collected(lazy: pl.LazyFrame) -> pl.Series:
+    try:
+        return lazy.collect().to_series()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BadData(
+            "The columns of a table on disk must stay where they were put until it is no longer used, but they cannot "
+            f"be read ({' '.join(str(error).split())[:200]}). Read the table again."
+        ) from None
 
 
 Frame = pl.DataFrame | Stored
@@ -174,5 +185,5 @@ def write(frame: pl.DataFrame, file: Path, scratch: Scratch, what: str) -> None:
     except OSError as error:
         raise BadData(
             f"{what} must be kept on disk, because the table does not fit into memory, but writing to {scratch.folder} "
-            f"failed with {scratch.free() / 1e9:.1f} GB free ({error}). Set XDG_CACHE_HOME to a folder with room."
+            f"failed with {bytes_in_words(scratch.free())} free ({error}). Set XDG_CACHE_HOME to a folder with room."
         ) from None
