@@ -363,3 +363,16 @@ def test_help(capsys):
     assert err == ""
     options = "target config seeds dev test group time by source bridge task out seed types resume explain json"
     assert {f"--{option}" for option in options.split()} == set(re.findall(r"--[a-z-]+", out))
+
+
+def test_a_large_table_says_what_takes_so_long(tmp_path, monkeypatch, capsys):
+    from caviar.data import columnar
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(columnar, "LARGE", 1)
+    random = np.random.default_rng(0)
+    path = tmp_path / "big.parquet"
+    pl.DataFrame({"a": random.normal(size=400), "b": random.normal(size=400), "y": [0, 1] * 200}).write_parquet(path)
+    assert main(["train", str(path), "--target", "y", "--out", str(tmp_path / "run")]) == 0
+    err = capsys.readouterr().err
+    assert err.index("The 400 rows of big are on disk: dividing and preparing them.") < err.index("== Data")

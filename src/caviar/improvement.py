@@ -149,6 +149,8 @@ def improve(
         part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=table.image_shape)
         for part in (dev, test)
     ]
+    if table.on_disk:  # it takes a while
+        tell.say(f"The {table.rows:,} rows of {table.name} are on disk: dividing and preparing them.")
     division = Division(group, time, by, source, bridge)
     rows = division.split(table, *given, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)

@@ -91,6 +91,8 @@ def train_networks(
         part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=table.image_shape)
         for part in (dev, test)
     ]
+    if table.on_disk:  # it takes a while
+        tell.say(f"The {table.rows:,} rows of {table.name} are on disk: dividing and preparing them.")
     division = Division(group, time, by, source, bridge)
     rows = division.split(table, *given, task=task, seed=seed)
     by_name = configs or {"default": Config()}
