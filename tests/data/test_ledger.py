@@ -86,8 +86,49 @@ def test_a_torn_line_and_damaged_rows_stop_nothing(folder):
         path.write_bytes(b"gone")
     with (folder / "ledger.jsonl").open("ab") as file:
         file.write(b'[]\n{"test": "../../etc"}\n\xff\xfe\n')
-    assert record_opening(rows(0, 10), "t", "third").times == 3, "the very same set is known by its fingerprint"
-    assert record_opening(rows(5, 15), "t", "fourth").times == 1, "of another one nothing is known"
+    assert record_opening(rows(5, 15), "t", "third").times == 1, "of another one nothing is known"
+    assert record_opening(rows(0, 10), "t", "fourth").times == 4, "the very same set is known by its fingerprint"
+
+
+def zipped(path):
+    with path.open("wb") as file:
+        np.savez(file, a=np.arange(3))
+
+
+def of_a_size_that_cannot_be(path):
+    heading = b"{'descr': '<u8', 'fortran_order': False, 'shape': (%d,), }" % (1 << 60)
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(heading).to_bytes(2, "little") + heading)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        Path.unlink,
+        zipped,
+        of_a_size_that_cannot_be,
+        lambda path: path.write_bytes(b"gone"),
+        lambda path: path.write_bytes(b"PK\x03\x04 no zip"),
+        lambda path: path.write_bytes(path.read_bytes()[:90]),
+    ],
+    ids=["missing", "npz", "huge", "junk", "no zip", "cut off"],
+)
+def test_the_very_same_rows_are_known_without_their_file(folder, damage):
+    """The share is what the warning goes by, and the file is written again for rows of other sets."""
+    record_opening(rows(0, 10), "t", "first")
+    (kept,) = (folder / "rows").iterdir()
+    whole = kept.read_bytes()
+    damage(kept)
+    again = record_opening(rows(0, 10), "t", "second")
+    assert (again.times, again.seen, again.remembered) == (2, 1.0, True)
+    assert kept.read_bytes() == whole
+    assert record_opening(rows(5, 15), "t", "third").seen == 0.5
+
+
+def test_a_line_that_is_too_deep_is_passed_over(folder):
+    record_opening(rows(0, 10), "t", "first")
+    with (folder / "ledger.jsonl").open("ab") as file:
+        file.write(b"[" * 200_000 + b"\n")
+    assert record_opening(rows(0, 10), "t", "second").times == 2
 
 
 def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, monkeypatch):

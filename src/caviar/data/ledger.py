@@ -113,7 +113,7 @@ def record_opening(hashes: Whole, data: str, by: str, run: str | None = None) ->
 
 
 def _lines(path: Path) -> Iterable[dict[str, Any]]:
-    """The openings in a ledger; a line that was torn by a crash or a full disk is passed over."""
+    """The openings in a ledger; a line that was torn by a crash or a full disk, or is junk, is passed over."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -122,7 +122,7 @@ def _lines(path: Path) -> Iterable[dict[str, Any]]:
         try:
             entry = json.loads(line)
             entry = {name: entry[name] for name in ("opened", "by", "run", "data", "rows", "test")}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
         if isinstance(entry["test"], str) and entry["test"].isalnum():
             yield entry
@@ -146,9 +146,9 @@ def _append(path: Path, line: dict[str, Any]) -> None:
 
 
 def _keep(folder: Path, test: str, rows: Whole) -> None:
-    """Store the numbers of a test set, once."""
+    """Store the numbers of a test set, where they are not stored or are damaged."""
     path = folder / "rows" / f"{test}.npy"
-    if not path.exists():
+    if _load(folder, test) is None:
         level = _level(len(rows))
         with write_atomically(path) as beside, beside.open("wb") as file:
             np.save(file, np.r_[np.uint64(level), _at(rows, level)], allow_pickle=False)
@@ -157,8 +157,9 @@ def _keep(folder: Path, test: str, rows: Whole) -> None:
 def _load(folder: Path, test: str) -> tuple[int, Whole] | None:
     """Level and numbers of a test set; None where they are gone or damaged."""
     try:
-        stored = np.load(folder / "rows" / f"{test}.npy", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with (folder / "rows" / f"{test}.npy").open("rb") as file:
+            stored = np.lib.format.read_array(file, allow_pickle=False)
+    except Exception:  # a damaged heading makes NumPy raise anything, MemoryError included
         return None
     if stored.dtype != np.uint64 or stored.ndim != 1 or not len(stored) or stored[0] > 63:
         return None
@@ -177,7 +178,12 @@ def _shared(folder: Path, earlier: list[dict[str, Any]], rows: Whole) -> list[bo
 
 
 def _share_seen(folder: Path, earlier: list[dict[str, Any]], rows: Whole) -> float:
-    """Share of the rows that earlier openings held, told by the rows that the coarsest of them has kept."""
+    """Share of the rows that earlier openings held, told by the rows that the coarsest of them has kept.
+
+    An opening of the very same set has held them all, whatever became of its file.
+    """
+    if set_fingerprint(rows) in {e["test"] for e in earlier}:
+        return 1.0
     kept = [stored for test in {e["test"] for e in earlier} if (stored := _load(folder, test)) is not None]
     level = max((level for level, _ in kept), default=0)
     own = _at(rows, level)
