@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -78,6 +79,48 @@ def test_a_folder_that_is_taken_or_cannot_be_written(tmp_path):
     with pytest.raises(BadRun, match="that can be written"):
         write_sets(done, tmp_path / "empty" / "split.json" / "sets")
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+FILES = {"train.parquet", "dev.parquet", "test.parquet", "split.json"}
+
+
+@pytest.fixture(params=["current", "link", "dangling link"])
+def empty(request, tmp_path, monkeypatch):
+    """An empty folder that cannot be replaced by another, and how it is called."""
+    own = tmp_path / "own"
+    if request.param == "current":
+        own.mkdir()
+        monkeypatch.chdir(own)
+        return own, Path()
+    if request.param == "link":
+        own.mkdir()
+    (tmp_path / "link").symlink_to(own)
+    return own, tmp_path / "link"
+
+
+def test_the_current_folder_and_a_link_may_be_empty_folders(empty):
+    own, called = empty
+    assert write_sets(caviar.split(table()), called) == called
+    assert {path.name for path in called.iterdir()} == {path.name for path in own.iterdir()} == FILES
+    with pytest.raises(BadRun, match="holds something"):
+        write_sets(caviar.split(table()), called)
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_files_that_cannot_be_moved_leave_nothing(tmp_path, monkeypatch, number):
+    moved, rename = [], Path.rename
+
+    def full(path, to):
+        if len(moved) == number:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        moved.append(to)
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(BadRun, match="No space left on device"):
+        write_sets(caviar.split(table()), tmp_path)
+    assert len(moved) == number
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ sources has done its work and is left out.
 
 import contextlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,18 +94,25 @@ def _write(part: Part, path: Path, kind: Kind, *, without: Sequence[str]) -> Who
 
 @contextlib.contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """A folder beside the wanted one, which takes its place when the block ends well and goes when it does not."""
+    """A folder that becomes the wanted one when the block ends well, and goes when it does not.
+
+    Where the wanted one is there, it takes the files in: it may be the current folder, a link's or a mounted one.
+    """
     beside: Path | None = None
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        place = Path(os.path.realpath(folder))
+        there = place.exists()
+        if there and (not place.is_dir() or any(place.iterdir())):
             raise BadRun(f"--out must be a new or empty folder, but {folder} holds something. Give another.")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        within = place if there else place.parent
+        within.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=within, prefix=f".{place.name}."))
         yield beside
-        beside.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        beside.rename(folder)
+        if there:
+            _move_all(beside, place)
+        else:
+            beside.chmod(0o755)
+            beside.rename(place)
     except OSError as error:
         raise BadRun(
             f"--out must be a folder that can be written, but {folder} cannot: {error.strerror or error}. Give another "
@@ -113,3 +121,15 @@ def _whole(folder: Path) -> Iterator[Path]:
     finally:
         if beside is not None:
             shutil.rmtree(beside, ignore_errors=True)
+
+
+def _move_all(folder: Path, place: Path) -> None:
+    """Move the files of a folder into an empty one: all of them, or none."""
+    names = [path.name for path in folder.iterdir()]
+    try:
+        for name in names:
+            (folder / name).rename(place / name)
+    except BaseException:
+        for name in names:
+            (place / name).unlink(missing_ok=True)
+        raise
