@@ -56,6 +56,34 @@ def test_the_command_that_is_printed_runs(capsys, monkeypatch):
     assert "who" not in done.preparation.names
 
 
+def test_what_decides_the_result_goes_on(capsys, monkeypatch, place):
+    (place / "my types.toml").write_text('a = "drop"\n')
+    assert split("--types", "my types.toml", "--task", "classification", "--resolution", "0.2") == 0
+    asked = json.loads(Path("caviar-splits/f-1/split.json").read_text())["asked"]
+    assert (asked["types"], asked["task"], asked["resolution"]) == ({"a": "drop"}, "classification", 0.2)
+    out = capsys.readouterr().out
+    assert "Bridge:" not in out
+    command = out.splitlines()[-1].removeprefix("Go on:   ")
+    given = {}
+    monkeypatch.setattr("caviar.improvement.improve", lambda data, **rest: given.update(rest) or 1 / 0)
+    assert main(shlex.split(command)[1:]) == 1
+    assert (given["types"], given["task"]) == ({"a": "drop"}, "classification")
+
+
+def test_what_the_bridge_file_is_for_is_said(capsys):
+    assert split("--bridge", "--out", "s") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Bridge:")]
+    assert "s/bridge.parquet holds rows like those of train, held out to tell mismatch" in line
+    assert Path("s/bridge.parquet").exists()
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("name", ["dev", "test"])
+def test_sizes_that_are_no_numbers_of_rows(capsys, name, number):
+    assert split(f"--{name}={number}") == 1
+    assert f"--{name} must be a file, a share in (0, 1) or a number of rows, got '{number}'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "sets"),
     [

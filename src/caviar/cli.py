@@ -6,6 +6,7 @@ Progress goes to stderr; answers go to stdout.
 
 import contextlib
 import json
+import math
 import sys
 import tomllib
 import warnings
@@ -130,7 +131,7 @@ def improve(
     elif data is None:
         raise CommandError("caviar improve needs DATA, or --resume RUN. For a first try: caviar improve digits")
     else:
-        asked |= {"config": None if config is None else _config(config), "dev": _rows(dev), "test": _rows(test)}
+        asked |= {"config": None if config is None else _config(config), "dev": _rows("dev", dev), "test": _rows("test", test)}
         asked["types"] = _types(types)
     if result is None:
         with _listener() as listener:
@@ -199,7 +200,7 @@ def train(
     elif data is None:
         raise CommandError("caviar train needs DATA, or --resume RUN. For a first try: caviar train digits")
     else:
-        asked |= {"configs": _configs(asked.pop("config") or []), "dev": _rows(dev), "test": _rows(test)}
+        asked |= {"configs": _configs(asked.pop("config") or []), "dev": _rows("dev", dev), "test": _rows("test", test)}
         asked["types"] = _types(types)
     if result is None:
         with _listener() as listener:
@@ -229,25 +230,34 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Divide a table into train, dev and test files, and say how and why."""
+    from caviar.data.column_types import as_json as types_as_json  # noqa: PLC0415
     from caviar.data.read import read  # noqa: PLC0415
     from caviar.data.split import split as divide  # noqa: PLC0415
     from caviar.data.written import write_sets  # noqa: PLC0415
     from caviar.reporting.run_folder import named, next_folder  # noqa: PLC0415
 
-    table = read(data, target, types=_types(types))
+    said = _types(types)
+    table = read(data, target, types=said)
     division = _division(group, time, by, source, bridge=bridge)
-    sizes = {"dev": _rows(dev), "test": _rows(test)}
     done = divide(table, *_sets(table, dev, test), **division, task=task, resolution=resolution, seed=seed)
-    asked = {"data": named(data)} | {name: named(part) for name, part in sizes.items()} | division
-    folder = write_sets(done, out or next_folder(table.name, "caviar-splits"), kind, asked | {"task": task})
+    sizes = {"dev": named(_rows("dev", dev)), "test": named(_rows("test", test))}
+    rest = {"task": task, "resolution": resolution, "types": types_as_json(said)}
+    asked = {"data": named(data)} | sizes | division | rest
+    folder = write_sets(done, out or next_folder(table.name, "caviar-splits"), kind, asked)
     if as_json:
         print((folder / "split.json").read_text(encoding="utf-8"))
         return
     files = [name for name in ("train", "dev", "test") if (folder / f"{name}.{kind}").exists()]
     more = "".join(f" --{name} {quote(str(folder / f'{name}.{kind}'))}" for name in files[1:])
-    more += "".join(f" --{role} {quote(column)}" for role, column in (("group", group), ("time", time)) if column)
+    again = {"group": group, "time": time, "task": task, "types": types}
+    more += "".join(f" --{name} {quote(str(value))}" for name, value in again.items() if value is not None)
     print(*done.explanation, sep="\n")
     print(f"Files:   {folder}")
+    if (bridge_file := folder / f"bridge.{kind}").exists():
+        print(
+            f"Bridge:  {bridge_file} holds rows like those of train, held out to tell mismatch from too much variance; "
+            "no command takes it back yet."
+        )
     print(f"Go on:   caviar improve {quote(str(folder / f'train.{kind}'))} --target {quote(done.target.name)}{more}")
 
 
@@ -406,14 +416,22 @@ def _types(path: Path | None) -> dict[str, Any] | None:
     return None if path is None else types_from_toml(path)
 
 
-def _rows(given: str | None) -> str | float | None:
-    """A file, or a share or number of rows."""
-    if given is None:
-        return None
-    with contextlib.suppress(ValueError, OverflowError):
-        number = float(given)
-        return int(number) if number == int(number) and number != 1.0 else number
-    return given
+def _rows(name: str, given: str | None) -> str | float | None:
+    """A file, or a share or number of rows.
+
+    Raises:
+        BadData: the option `name` is a number that is not finite.
+    """
+    try:
+        number = float(given or "")
+    except ValueError:
+        return given
+    if not math.isfinite(number):
+        raise BadData(
+            f"--{name} must be a file, a share in (0, 1) or a number of rows, got '{given}'. For a fifth of the rows "
+            f"write --{name} 0.2; a file of this name is ./{given}."
+        )
+    return int(number) if number == int(number) and number != 1.0 else number
 
 
 def _sets(table: "Table", dev: str | None, test: str | None) -> "list[Table | float | None]":
@@ -423,7 +441,7 @@ def _sets(table: "Table", dev: str | None, test: str | None) -> "list[Table | fl
     column = table.target.name if table.target is not None else None
     return [
         read(part, column, image_shape=table.image_shape) if isinstance(part, str) else part
-        for part in (_rows(dev), _rows(test))
+        for part in (_rows("dev", dev), _rows("test", test))
     ]
 
 
