@@ -131,7 +131,11 @@ def improve(
     elif data is None:
         raise CommandError("caviar improve needs DATA, or --resume RUN. For a first try: caviar improve digits")
     else:
-        asked |= {"config": None if config is None else _config(config), "dev": _rows("dev", dev), "test": _rows("test", test)}
+        asked |= {
+            "config": None if config is None else _config(config),
+            "dev": _rows("dev", dev),
+            "test": _rows("test", test),
+        }
         asked["types"] = _types(types)
     if result is None:
         with _listener() as listener:

@@ -21,6 +21,12 @@ def test_levels_may_be_numbers():
     assert as_json(None) is None
 
 
+@pytest.mark.parametrize("asked", [b"ab", bytearray(b"ab"), 3, None, {"low": 1}])
+def test_what_is_neither_a_word_nor_levels(asked):
+    with pytest.raises(BadData, match="type of 'a' must be a word or a list of levels, got"):
+        asked_types({"a": asked}, ["a"], None)
+
+
 @pytest.mark.parametrize("heading", ["", "[types]\n"])
 def test_a_file(tmp_path, heading):
     path = tmp_path / "types.toml"
@@ -34,6 +40,8 @@ def test_a_file(tmp_path, heading):
         (None, "there is no .*types.toml"),
         (b"zip: category", "cannot be read: .*A line looks like"),
         (b"\xff", "cannot"),
+        (b'[types]\nzip = "log"\n[config]\ndropout = 0.2\n', r"\[types\] must stand alone .*also holds 'config'"),
+        (b'zip = "log"\n[types]\narea = "log"\n', r"\[types\] must stand alone .*also holds 'zip'. Put every"),
     ],
 )
 def test_a_file_that_is_none(tmp_path, content, words):

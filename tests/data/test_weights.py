@@ -1,5 +1,7 @@
 """Weights of rows: read from a column, never learned from."""
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
@@ -45,6 +47,11 @@ def test_dev_rows_of_another_table_may_have_none():
     [
         (np.r_[-1.0, np.ones(ROWS - 1)], r"0 or more in every row, but 'importance' has 1 other cell, such as -1.0"),
         ([None, *[1.0] * (ROWS - 1)], r"0 or more in every row, but 'importance' has 1 other cell, such as None"),
+        (
+            ["much", "little"] * (ROWS // 2),
+            r"^Weights must be numbers of 0 or more .* 'importance' holds 'much'\. Corr",
+        ),
+        ([date(2024, 1, 1)] * ROWS, r"^Weights must be numbers of 0 or more .* 'importance' holds '2024-01-01'"),
         (np.zeros(ROWS), r"must have a weight above 0, but 'importance' is 0 in all of them"),
     ],
 )

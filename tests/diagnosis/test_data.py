@@ -44,7 +44,7 @@ def test_planted_faults_of_a_table_and_its_sets_are_found():
     assert set(content["findings"][0]) == {"name", "severity", "evidence", "meaning", "source"}
 
 
-def test_new_rows_are_compared_with_the_train_rows():
+def test_new_rows_are_compared_with_the_train_rows(tmp_path):
     random = np.random.default_rng(1)
     names = [f"id-{i}" for i in range(2000)]
     train = pl.DataFrame({"a": random.normal(size=2000), "b": random.normal(size=2000), "key": names})
@@ -58,5 +58,9 @@ def test_new_rows_are_compared_with_the_train_rows():
         shifts = [f for f in done.findings if f.name == "distribution_shift"]
         assert bool(shifts) == found
         assert not found or "new" in shifts[0].meaning
-    with pytest.raises(BadData, match="trained with a column 'b', but the table has none"):
-        diagnose_data(table, split, caviar.read(new.drop("b"), target=False))
+    new.drop("b").write_csv(tmp_path / "fresh.csv")
+    with pytest.raises(
+        BadData,
+        match=r"new rows 'fresh' must match '.+'\. The train rows have a column 'b', but the table has none",
+    ):
+        diagnose_data(table, split, caviar.read(tmp_path / "fresh.csv", target=False))

@@ -102,7 +102,7 @@ def types_from_toml(path: str | Path) -> dict[str, Any]:
     """The types of a TOML file: lines such as `zip = "category"`, at the top or under [types].
 
     Raises:
-        BadData: there is no such file, or it is no TOML.
+        BadData: there is no such file, it is no TOML, or [types] does not stand alone.
     """
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -116,13 +116,24 @@ def types_from_toml(path: str | Path) -> dict[str, Any]:
             'name with blanks stands in quotes, "lot area" = "log".'
         ) from None
     only = content.get("types")
-    return only if set(content) == {"types"} and isinstance(only, dict) else content
+    if not isinstance(only, dict):
+        return content
+    if others := [name for name in content if name != "types"]:
+        raise BadData(
+            f"[types] must stand alone in a TOML file of types, but {path} also holds {listed(others)}. Put every "
+            "column under [types], or all of them at the top without it."
+        )
+    return only
 
 
 def _one(name: str, asked: Any) -> ColumnType:
     if isinstance(asked, str):
         return _of_word(name, asked)
-    if not isinstance(asked, Sequence) or not all(isinstance(level, str | Real) for level in asked):
+    if (
+        isinstance(asked, bytes | bytearray)
+        or not isinstance(asked, Sequence)
+        or not all(isinstance(level, str | Real) for level in asked)
+    ):
         raise BadData(
             f"The type of '{name}' must be a word or a list of levels, got {asked!r}. Words: {', '.join(ASKED)}."
         )

@@ -115,7 +115,7 @@ def _missing(column: Column, known: list[str]) -> BadData:
     if isinstance(column, Pixels):
         shape = ", ".join(map(str, column.shape))
         advice = f"Give images of {size_in_words(column.shape)}, as an array of shape (rows, {shape})."
-    return BadData(f"The network was trained with a column '{column.column}', but the table has none. {advice}")
+    return BadData(f"The train rows have a column '{column.column}', but the table has none. {advice}")
 
 
 def fit_preparation(

@@ -1,6 +1,7 @@
 """Weights of rows: how much each counts in training."""
 
 import numpy as np
+import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.numeric import numbers_of
@@ -28,16 +29,24 @@ def weights_of(features: Frame, column: str) -> Numbers:
     """The weights of some rows, float64 (rows,); 1 where the table has no such column.
 
     Raises:
-        BadData: a weight is missing, negative or infinite.
+        BadData: a weight is missing, negative or infinite, or they are no numbers.
     """
     if column not in features.columns:
         return np.ones(features.height)
-    weights = numbers_of(features[column], "number")
+    cells = features[column]
+    try:
+        weights = numbers_of(cells, "number")
+    except BadData:
+        odd = cells.cast(pl.String).filter(cells.cast(pl.String).cast(pl.Float64, strict=False).is_null())
+        raise BadData(
+            f"Weights must be numbers of 0 or more in every row, but '{column}' holds {odd.drop_nulls()[0]!r}. "
+            "Correct the column, or name another one."
+        ) from None
     bad = np.flatnonzero(~(weights >= 0))
     if len(bad):
         raise BadData(
             f"Weights must be numbers of 0 or more in every row, but '{column}' has {count(len(bad), 'other cell')}, "
-            f"such as {features[column][int(bad[0])]}. Correct these rows, or give them the weight 0."
+            f"such as {cells[int(bad[0])]}. Correct these rows, or give them the weight 0."
         )
     return weights
 

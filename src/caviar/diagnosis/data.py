@@ -10,6 +10,7 @@ from caviar.data.sets import SHOWN
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.diagnosis.finding import Finding
+from caviar.errors import BadData
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +51,15 @@ def diagnose_data(table: Table, split: Split, new: Table | None = None) -> DataD
         CheckFailed: a check has a fault of its own; the others are done.
     """
     done = check_table(table, split.task) + check_split(split)
-    return of_checked(done if new is None else done + _checked_new(split, new))
+    return of_checked(done if new is None else done + _checked_new(table.name, split, new))
 
 
-def _checked_new(split: Split, new: Table) -> Checked:
+def _checked_new(name: str, split: Split, new: Table) -> Checked:
     shown = new.sample(SHOWN)
-    split.preparation.features(shown.cells)  # refuses what could not be predicted
+    try:
+        split.preparation.features(shown.cells)
+    except BadData as error:
+        raise BadData(f"The new rows '{new.name}' must match '{name}'. {error}") from None
     train = split.raw()["train"].cells
     used = [name for name in train.columns if split.types[name].word != "identifier" and name in shown.features.columns]
     return check_new_rows(train.select(used), shown.cells.select(used))
