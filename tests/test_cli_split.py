@@ -65,7 +65,7 @@ def test_what_decides_the_result_goes_on(capsys, monkeypatch, place):
     assert "Bridge:" not in out
     command = out.splitlines()[-1].removeprefix("Go on:   ")
     given = {}
-    monkeypatch.setattr("caviar.improvement.improve", lambda data, **rest: given.update(rest) or 1 / 0)
+    monkeypatch.setattr("caviar.improvement.improve", lambda data, **rest: given.update(data=data, **rest) or 1 / 0)
     assert main(shlex.split(command)[1:]) == 1
     assert (given["types"], given["task"]) == ({"a": "drop"}, "classification")
 
