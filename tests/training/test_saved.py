@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 import shutil
 
@@ -180,3 +181,65 @@ def test_pictures_of_any_size_are_predicted_in_the_size_of_training(tmp_path, mo
     large = pictures("large", 90, "RGB")
     for answer in (model.predict(large), caviar.predict(model, str(large))):
         assert answer["prediction"].to_list() == ["dark"] * 12 + ["light"] * 12
+
+
+def of_every_kind():
+    """A model of columns of every kind, and rows for it."""
+    rng = np.random.default_rng(2)
+    rows = 60
+    frame = pl.DataFrame(
+        {
+            "size": rng.normal(size=rows),
+            "fast": rng.integers(2, size=rows).astype(bool),
+            "colour": rng.choice(["red", "green", "blue"], rows),
+            "grade": rng.choice(["low", "medium", "high"], rows),
+            "said": [" ".join(rng.choice(["quite", "very", "long", "words", "here"], 8)) for _ in range(rows)],
+            "when": [dt.date(2024, 1, 1) + dt.timedelta(int(day)) for day in rng.integers(300, size=rows)],
+            "clock": [dt.time(int(hour), 30) for hour in rng.integers(24, size=rows)],
+        }
+    )
+    split = caviar.split(caviar.read((frame, np.arange(rows) % 2)))
+    config = CONFIG.changed(batch_norm=False)
+    weights = starting_weights(config, Inputs(split.width), 2)
+    return caviar.Model(config, weights, (), split.preparation, split.target), frame
+
+
+@pytest.mark.parametrize("column", ["size", "fast", "colour", "grade", "said", "when", "clock"])
+@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, b"red"], ids=["list", "struct", "binary"])
+def test_cells_that_no_train_column_holds(column, cell):
+    model, frame = of_every_kind()
+    assert model.predict(frame).height == 60
+    with pytest.raises(BadData, match=rf"Column '{column}' must hold .*, as in the train rows, but it holds \w+"):
+        model.predict(frame.with_columns(pl.Series(column, [cell] * 60)))
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "what"),
+    [
+        ("when", dt.time(10, 30), "dates such as 2024-01-31, as in the train rows, but it holds 10:30:00"),
+        ("when", dt.timedelta(3), "dates such as 2024-01-31, as in the train rows, but it holds 3 days"),
+        ("clock", dt.date(2024, 1, 1), "times of day such as 10:30:00, as in the train rows, but it holds 2024-01-01"),
+        ("clock", dt.timedelta(0), "times of day such as 10:30:00, as in the train rows, but it holds 0:00:00"),
+    ],
+)
+def test_dates_are_no_times_of_day(column, cell, what):
+    model, frame = of_every_kind()
+    with pytest.raises(BadData, match=f"Column '{column}' must hold {what}"):
+        model.predict(frame.with_columns(pl.Series(column, [cell] * 60)))
+
+
+def test_a_column_that_is_not_used_may_hold_anything(saved, tmp_path):
+    frame = fresh_rows()
+    frame.with_columns(tags=pl.Series([[1], [2, 3]] * 10)).write_parquet(tmp_path / "new.parquet")
+    for use in (caviar.predict, lambda model, data: caviar.load(model).predict(data)):
+        assert use(saved, tmp_path / "new.parquet").equals(caviar.predict(saved, frame))
+
+
+def test_columns_that_stay_on_disk_are_predicted(saved, tmp_path, monkeypatch):
+    from caviar.data import columnar
+
+    frame = fresh_rows()
+    frame.write_parquet(tmp_path / "new.parquet")
+    monkeypatch.setattr(columnar, "LARGE", 1)
+    assert caviar.read(tmp_path / "new.parquet", target=False).on_disk
+    assert caviar.predict(saved, tmp_path / "new.parquet").equals(caviar.predict(saved, frame))

@@ -7,7 +7,7 @@ import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.columns import without_marks
-from caviar.data.levels import text_form
+from caviar.data.levels import holds_values, other_kind, text_form
 
 MOST_LEVELS = 100
 RAREST = 0.002
@@ -81,5 +81,10 @@ def level_of(cells: pl.Series) -> pl.Series:
     """The text form of cells, null where one is missing.
 
     A "-" that reading has left is a label: what a row becomes must not depend on the rows beside it.
+
+    Raises:
+        BadData: lists, bytes or other cells that are no text.
     """
+    if not holds_values(cells):
+        raise other_kind(cells, "text or labels", str(cells.dtype))
     return without_marks(text_form(cells), dash=False)

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from caviar.arrays import Numbers
+from caviar.data.levels import example_of, other_kind
 from caviar.data.numeric import numbers_of
 from caviar.data.scaling import Scale, Statistics, scaled, statistics
 
@@ -48,9 +49,11 @@ class Dates:
         """Outputs of the column, float64 (rows, len(names)), finite.
 
         Raises:
-            BadData: more than a tenth of the cells are no dates.
+            BadData: more than a tenth of the cells are no dates, or they are times of day where the train rows had
+                dates, or the other way round.
         """
         days = _local_days(cells)
+        self._check_same_kind(cells, days)
         missing = np.isnan(days)
         days = np.where(missing, self.fill, days)
         numbers = iter(zip(self.centers, self.spreads, strict=True))
@@ -65,6 +68,21 @@ class Dates:
         if self.marked:
             outputs.append(missing.astype(np.float64))
         return np.stack(outputs, axis=1)
+
+    @property
+    def _of_day(self) -> bool:
+        """Whether the train rows were times of day: moments of 1970-01-01."""
+        return 0 <= self.fill < 1 and set(self.parts) <= {"days", "hour"}
+
+    def _check_same_kind(self, cells: pl.Series, days: Numbers) -> None:
+        """Refuse times of day or durations for dates, and dates or durations for times of day."""
+        lasts = isinstance(cells.dtype, pl.Duration)
+        if self._of_day:
+            known = days[~np.isnan(days)]
+            if lasts or ((known < 0) | (known >= 1)).any():
+                raise other_kind(cells, "times of day such as 10:30:00", example_of(cells))
+        elif lasts or cells.dtype == pl.Time:
+            raise other_kind(cells, "dates such as 2024-01-31", example_of(cells))
 
 
 def fit_dates(cells: pl.Series, scale: Scale) -> Dates | str:

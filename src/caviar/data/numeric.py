@@ -8,14 +8,14 @@ import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.columns import iso_dates, without_marks
-from caviar.data.levels import text_form
+from caviar.data.levels import example_of, holds_values, other_kind, text_form
 from caviar.data.numbers import ENOUGH, parse
 from caviar.data.scaling import Scale, Statistics, scaled, statistics
-from caviar.errors import BadData
 
 Kind = Literal["number", "boolean", "days"]
 
 _DAY = 86_400_000_000  # microseconds
+_WORDS: dict[Kind, str] = {"number": "numbers", "boolean": "true or false", "days": "dates such as 2024-01-31"}
 TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 """How true and false are written, in small letters."""
 
@@ -102,19 +102,19 @@ def numbers_of(cells: pl.Series, kind: Kind) -> Numbers:
         numbers = _of_text(text, kind)
         bad = text.filter(numbers.is_null() & text.is_not_null())
         if len(bad) and numbers.count() < ENOUGH * text.count():
-            raise _other_kind(cells, kind, repr(bad[0]))
+            raise other_kind(cells, _WORDS[kind], repr(bad[0]))
     elif cells.dtype == pl.Null:
         numbers = cells.cast(pl.Float64)
+    elif not holds_values(cells):
+        raise other_kind(cells, _WORDS[kind], str(cells.dtype))
     elif cells.dtype.is_temporal() != (kind == "days"):
-        raise _other_kind(
-            cells, kind, f"{cells.drop_nulls()[0]!s}" if cells.null_count() < len(cells) else str(cells.dtype)
-        )
+        raise other_kind(cells, _WORDS[kind], example_of(cells))
     elif kind == "days":
         numbers = _days(cells)
     else:
         numbers = cells.cast(pl.Float64)
         if kind == "boolean" and not numbers.drop_nulls().is_in([0.0, 1.0]).all():
-            raise _other_kind(cells, kind, repr(numbers.filter(~numbers.is_in([0.0, 1.0]))[0]))
+            raise other_kind(cells, _WORDS[kind], repr(numbers.filter(~numbers.is_in([0.0, 1.0]))[0]))
     x = numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     return np.where(np.isfinite(x), x, np.nan)
 
@@ -139,11 +139,3 @@ def _days(cells: pl.Series) -> pl.Series:
         return cells.to_physical().cast(pl.Float64) / (_DAY * 1000)
     part = cells.dt.total_microseconds() if isinstance(cells.dtype, pl.Duration) else cells.dt.epoch("us")
     return part.cast(pl.Float64) / _DAY
-
-
-def _other_kind(cells: pl.Series, kind: Kind, example: str) -> BadData:
-    what = {"number": "numbers", "boolean": "true or false", "days": "dates such as 2024-01-31"}[kind]
-    return BadData(
-        f"Column '{cells.name}' must hold {what}, as in the train rows, but it holds {example}. Correct the "
-        "column, or check that it is the same one."
-    )

@@ -1,6 +1,6 @@
 """The door: whatever holds a table becomes a `Table`, or one sentence says why not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
@@ -59,9 +59,9 @@ def read(
     if isinstance(columns, str):
         raise BadData(f"columns must be a list of names, got the text '{columns}'. Write columns=['{columns}'].")
     named = None if target is None or target is False else str(target).strip()
-    opened = open_source(source, named, columns, target is not False, image_shape=image_shape, in_memory=in_memory)
-    if not opened.frame.height:
-        raise BadData(f"A table must have rows, but {opened.label} has none. Check what was exported or filtered.")
+    opened = _opened(
+        source, named, columns, with_target=target is not False, image_shape=image_shape, in_memory=in_memory
+    )
     wanted = None if target is False else _wanted(opened, named)
     done = typed(_chosen(opened, columns, wanted), opened.delimiter, wanted)
     if wanted is None:
@@ -79,6 +79,36 @@ def read(
     if types:
         _ = table.types  # refuses here what the cells are not
     return table
+
+
+def read_for(source: Any, used: Collection[str], image_shape: Sequence[int] | None = None) -> Frame:
+    """Rows to predict for.
+
+    Args:
+        source: as `read` takes it.
+        used: names of the columns that are needed. Where all are there, of the others only text is looked at, which
+            helps to tell how numbers are written: what cannot be read does no harm there.
+        image_shape: as `read` takes it.
+
+    Returns:
+        Columns as `Table.features` has them, the used ones among them as far as they are there.
+
+    Raises:
+        BadData: there is nothing to read, or a column cannot be read.
+    """
+    opened = _opened(source, None, None, with_target=False, image_shape=image_shape)
+    frame, types = opened.frame, opened.frame.schema
+    if all(name in types for name in used):
+        frame = frame.select([name for name, dtype in types.items() if name in used or dtype == pl.String])
+    return typed(frame, opened.delimiter).frame
+
+
+def _opened(source: Any, target: str | None, columns: Sequence[str] | None, *, with_target: bool, **how: Any) -> Source:
+    """Columns as they came, with rows."""
+    opened = open_source(source, target, columns, with_target, **how)
+    if not opened.frame.height:
+        raise BadData(f"A table must have rows, but {opened.label} has none. Check what was exported or filtered.")
+    return opened
 
 
 def _wanted(opened: Source, target: str | None) -> str:

@@ -16,8 +16,9 @@ from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 
 from caviar.arrays import Numbers
+from caviar.data.encoders import Dropped
 from caviar.data.prepare import Preparation
-from caviar.data.read import read
+from caviar.data.read import read_for
 from caviar.data.split import Split
 from caviar.data.stored import Frame, Stored
 from caviar.data.target import TargetCoding
@@ -74,9 +75,7 @@ class Model:
         classes = self.target.classes
         if proba and classes is None:
             raise BadRun(f"Probabilities need classes, but {self.target.name!r} is a number. Leave --proba out.")
-        shape = self.preparation.image_shape  # the pictures of a folder are scaled to it
-        frame = data if isinstance(data, pl.DataFrame) else read(data, target=False, image_shape=shape).features
-        raw = self.outputs(frame)
+        raw = self.outputs(data if isinstance(data, pl.DataFrame | Stored) else _rows_for(self.preparation, data))
         if classes is None:
             return pl.DataFrame({"prediction": self.target.decode(raw[:, 0])})
         shares = softmax(raw.astype(float), axis=1)
@@ -175,8 +174,16 @@ def predict(model: Model | str | Path, data: Any, *, proba: bool = False) -> pl.
         BadData: `data` cannot be read or lacks a column.
     """
     ready = model if isinstance(model, Model) else load(model)
-    table = read(data, target=False, image_shape=ready.preparation.image_shape)
-    return ready.predict(table.features, proba=proba)
+    return ready.predict(_rows_for(ready.preparation, data), proba=proba)
+
+
+def _rows_for(preparation: Preparation | Transformed, data: Any) -> Frame:
+    """New rows as they are read; the pictures of a folder are scaled to those of training."""
+    if isinstance(preparation, Transformed):
+        used = preparation.columns
+    else:
+        used = [column.column for column in preparation.columns if not isinstance(column, Dropped)]
+    return read_for(data, used, preparation.image_shape)
 
 
 def _layers(
