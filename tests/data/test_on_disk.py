@@ -135,6 +135,16 @@ def test_written_sets_are_the_same(parquet, kind, tmp_path):
     assert texts[0] == texts[1]
 
 
+def test_written_sets_keep_types_from_disk(tmp_path):
+    rows = 400
+    sizes = pl.Enum(["S", "M", "L"])
+    data = {"size": pl.Series(["L", "S", "M", "S"] * 100, dtype=sizes), "n": np.arange(rows) ** 2, "y": [0, 1] * 200}
+    pl.DataFrame(data).write_parquet(tmp_path / "a.parquet")
+    _, outside = both(tmp_path / "a.parquet", "y")
+    folder = write_sets(caviar.split(outside), tmp_path / "sets")
+    assert pl.read_parquet(folder / "train.parquet").schema["size"] == sizes
+
+
 LATE = {
     "words at the end": [str(i) for i in range(160)] + ["none known"] * 40,
     "nothing at the beginning": [""] * 150 + [str(i) for i in range(50)],

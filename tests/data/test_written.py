@@ -1,3 +1,4 @@
+import datetime as dt
 import errno
 import json
 import os
@@ -145,3 +146,90 @@ def test_images_are_written_as_parquet_only(tmp_path):
     np.testing.assert_array_equal(
         np.stack(again.features["image"].to_list()), np.stack(done.raw()["train"].frame["image"].to_list())
     )
+
+
+def divided(**columns):
+    """A split of a table with a column of numbers and these."""
+    rows = len(next(iter(columns.values())))
+    frame = pl.DataFrame({"row": np.arange(float(rows)) ** 2, **columns})
+    return caviar.split(caviar.read((frame, ["a", "b"] * (rows // 2))))
+
+
+def moments(rows, zone=None):
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC if zone else None)
+    cells = pl.Series([start + dt.timedelta(hours=7 * row) for row in range(rows)])
+    return cells.dt.convert_time_zone(zone) if zone else cells
+
+
+def test_durations_are_written_as_parquet_only(tmp_path):
+    done = divided(lasted=[dt.timedelta(hours=row) for row in range(60)])
+    with pytest.raises(BadData, match=r"'lasted' holds durations\. Write parquet files"):
+        write_sets(done, tmp_path / "csv", "csv")
+    assert list(tmp_path.iterdir()) == []
+    again = caviar.read(write_sets(done, tmp_path / "sets") / "train.parquet", target=done.target.name)
+    assert again.features.schema["lasted"] == pl.Duration
+
+
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo"])
+def test_times_are_read_again_from_csv(zone, tmp_path):
+    done = divided(when=moments(60, zone))
+    folder = write_sets(done, tmp_path / "sets", "csv")
+    cells = caviar.read(folder / "train.csv", target=done.target.name).features["when"]
+    expected = done.sets()["train"].cells["when"]
+    if zone:
+        expected = expected.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    assert cells.to_list() == expected.to_list()
+    told = json.loads((folder / "split.json").read_text())["types_lost"]
+    assert told == ({"when": "times of the zone Asia/Tokyo, written in UTC"} if zone else {})
+
+
+def with_types():
+    """A split with types that the owner of the DataFrame gave."""
+    sizes, codes = pl.Enum(["S", "M", "L", "XL"]), pl.Categorical()
+    return divided(
+        size=pl.Series(["L", "S", "M", None, "S", "M"] * 10, dtype=sizes),
+        code=pl.Series(["1", "2", "3", "1", "2"] * 12, dtype=codes),
+        rank=pl.Series(["1.0", "02", "1.0"] * 20, dtype=pl.Enum(["02", "1.0"])),
+    )
+
+
+def test_parquet_keeps_the_types_of_a_data_frame(tmp_path):
+    done = with_types()
+    folder = write_sets(done, tmp_path / "sets")
+    read = {name: caviar.read(folder / f"{name}.parquet", target=done.target.name) for name in ("train", "dev", "test")}
+    again = caviar.split(read["train"], dev=read["dev"], test=read["test"])
+    assert again.types == done.types
+    assert again.preparation == done.preparation
+    np.testing.assert_array_equal(again.x_dev, done.x_dev)
+    content = json.loads((folder / "split.json").read_text())
+    assert content["types_lost"] == {}
+    assert content["how"] == list(done.explanation)
+
+
+def test_csv_tells_which_types_it_loses(tmp_path):
+    done = with_types()
+    content = json.loads((write_sets(done, tmp_path / "sets", "csv") / "split.json").read_text())
+    assert content["types_lost"] == {"size": "ordered: S < M < L < XL", "code": "category", "rank": "ordered: 2 < 1"}
+    assert content["how"][-1] == (
+        "The csv files do not keep the type of 'size' (ordered: S < M < L < XL); 'code' (category); 'rank' (ordered: "
+        "2 < 1). Write parquet files, or say the types again by --types."
+    )
+
+
+def test_types_that_no_file_keeps_are_told(tmp_path):
+    rows = np.random.default_rng(0).normal(size=60)
+    done = caviar.split(caviar.read((pl.DataFrame({"a": rows, "b": rows**2}), ["a", "b"] * 30), types={"b": "log"}))
+    content = json.loads((write_sets(done, tmp_path / "sets") / "split.json").read_text())
+    assert content["types_lost"] == {"b": "log"}
+    assert content["how"][-1].endswith("the type of 'b' (log). Say the types again by --types.")
+
+
+def test_a_level_that_only_dev_has_leaves_text(tmp_path):
+    """Enum has no place for it."""
+    sizes = ["S", "M", "L"]
+    frame = pl.DataFrame({"size": pl.Series(sizes * 20, dtype=pl.Enum(sizes)), "row": np.arange(60.0) ** 2})
+    other = frame.with_columns(size=pl.Series(["XL", "S", "M"] * 20))
+    tables = [caviar.read((one, ["a", "b"] * 30)) for one in (frame, other)]
+    folder = write_sets(caviar.split(tables[0], dev=tables[1]), tmp_path / "sets")
+    assert pl.read_parquet(folder / "dev.parquet")["size"].dtype == pl.String
+    assert list(json.loads((folder / "split.json").read_text())["types_lost"]) == ["size"]
