@@ -157,3 +157,13 @@ def test_every_division_is_an_option_of_every_command():
 
     for command in (cli.improve, cli.train, cli.split):
         assert set(Division._fields) <= set(command.__annotations__)
+
+
+def test_types_that_files_do_not_keep_are_said(tmp_path, capsys):
+    frame = pl.DataFrame({"grade": ["a", "b", "c"] * 20, "x": list(range(60)), "y": [0, 1] * 30})
+    frame.write_csv(tmp_path / "t.csv")
+    (tmp_path / "types.toml").write_text('grade = ["a", "b", "c"]')
+    asked = ["split", str(tmp_path / "t.csv"), "--target", "y", "--types", str(tmp_path / "types.toml")]
+    for kind, said in (("csv", True), ("parquet", False)):
+        assert main([*asked, "--format", kind, "--out", str(tmp_path / kind)]) == 0
+        assert ("do not keep the type of 'grade'" in capsys.readouterr().out) == said

@@ -237,7 +237,7 @@ def split(
     from caviar.data.column_types import as_json as types_as_json  # noqa: PLC0415
     from caviar.data.read import read  # noqa: PLC0415
     from caviar.data.split import split as divide  # noqa: PLC0415
-    from caviar.data.written import write_sets  # noqa: PLC0415
+    from caviar.data.written import lost_in_words, types_lost, write_sets  # noqa: PLC0415
     from caviar.reporting.run_folder import named, next_folder  # noqa: PLC0415
 
     said = _types(types)
@@ -255,7 +255,7 @@ def split(
     more = "".join(f" --{name} {quote(str(folder / f'{name}.{kind}'))}" for name in files[1:])
     again = {"group": group, "time": time, "task": task, "types": types}
     more += "".join(f" --{name} {quote(str(value))}" for name, value in again.items() if value is not None)
-    print(*done.explanation, sep="\n")
+    print(*done.explanation, *lost_in_words(types_lost(done, kind), kind), sep="\n")
     print(f"Files:   {folder}")
     if (bridge_file := folder / f"bridge.{kind}").exists():
         print(
