@@ -152,11 +152,13 @@ def test_a_source_is_resumed(capsys):
     assert json.loads(capsys.readouterr().out)["split"] == told["split"]
 
 
-def test_every_division_is_an_option_of_every_command():
+@pytest.mark.parametrize("command", ["improve", "train", "split", "diagnose"])
+def test_every_division_is_an_option_of_every_command(command, capsys):
     from caviar.reporting.division import Division
 
-    for command in (cli.improve, cli.train, cli.split):
-        assert set(Division._fields) <= set(command.__annotations__)
+    assert set(cli.Rows().division) == set(Division._fields)
+    assert main([command, "--help"]) == 0
+    assert {f"--{name}" for name in Division._fields} <= set(capsys.readouterr().out.split())
 
 
 def test_types_that_files_do_not_keep_are_said(tmp_path, capsys):

@@ -5,6 +5,7 @@ Progress goes to stderr; answers go to stdout.
 """
 
 import contextlib
+import dataclasses
 import json
 import math
 import sys
@@ -21,6 +22,7 @@ from caviar import __version__
 from caviar.errors import BadConfig, BadData, BadRun, CaviarError
 
 if TYPE_CHECKING:
+    from caviar.data.split import Split
     from caviar.data.table import Table
     from caviar.network.config import Config
     from caviar.reporting.terminal import Listener
@@ -35,26 +37,8 @@ Data = Annotated[
         "or sample: digits, breast_cancer, wine, iris, diabetes."
     ),
 ]
-Target = Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")]
-Dev = Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")]
-Group = Annotated[str | None, Parameter(help="Column: rows with one value, such as a patient's, are in one set only.")]
-Time = Annotated[
-    str | None, Parameter(help="Column of dates or numbers: dev is later than train, test later than dev.")
-]
-By = Annotated[str | None, Parameter(help="Column that says train, dev or test in every row.")]
-From = Annotated[
-    str | None, Parameter(help="COLUMN=VALUE: dev and test take only such rows, the others train; holds a bridge.")
-]
-Bridge = Annotated[
-    bool, Parameter(negative="", help="Hold a part of train apart: tells other data from too much variance.")
-]
-TaskWord = Annotated[Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")]
 Out = Annotated[Path | None, Parameter(help="Run folder; caviar-runs/NAME-N when left out.")]
 Resume = Annotated[Path | None, Parameter(help="Run folder of an interrupted run, instead of DATA and options.")]
-Types = Annotated[
-    Path | None,
-    Parameter(help='TOML file that says what columns are: zip = "category", grade = ["low", "high"], id = "drop".'),
-]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print the summary as one JSON object.")]
 
 app = App(
@@ -66,25 +50,91 @@ app = App(
 )
 
 
+@Parameter(name="*")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What is learned from, and how its rows are divided: options of every command that reads a table."""
+
+    target: Annotated[str | None, Parameter(help="Column to predict; samples have one of their own.")] = None
+    dev: Annotated[str | None, Parameter(help="Rows to choose by: a file, a share or a number of rows.")] = None
+    test: Annotated[
+        str | None, Parameter(help="Rows to judge by at the end, sealed till then: as --dev, or 0 for none.")
+    ] = None
+    group: Annotated[
+        str | None, Parameter(help="Column: rows with one value, such as a patient's, are in one set only.")
+    ] = None
+    time: Annotated[
+        str | None, Parameter(help="Column of dates or numbers: dev is later than train, test later than dev.")
+    ] = None
+    by: Annotated[str | None, Parameter(help="Column that says train, dev or test in every row.")] = None
+    source: Annotated[
+        str | None, Parameter(help="COLUMN=VALUE: dev and test take only such rows, the others train; holds a bridge.")
+    ] = None
+    bridge: Annotated[
+        bool, Parameter(negative="", help="Hold a part of train apart: tells other data from too much variance.")
+    ] = False
+    task: Annotated[Literal["classification", "regression"] | None, Parameter(help="Otherwise told by the target.")] = (
+        None
+    )
+    types: Annotated[
+        Path | None,
+        Parameter(help='TOML file that says what columns are: zip = "category", grade = ["low", "high"], id = "drop".'),
+    ] = None
+
+    @property
+    def division(self) -> dict[str, Any]:
+        """How rows are divided, as `reporting.division.Division` takes it.
+
+        Raises:
+            BadData: an option is not of its form.
+        """
+        column, equals, value = (self.source or "").partition("=")
+        if self.source is not None and not (column and equals and value):
+            raise BadData(f"--source must be COLUMN=VALUE, such as camera=phone, got {self.source!r}.")
+        return {
+            "dev": _set("dev", self.dev),
+            "test": _set("test", self.test),
+            "group": self.group,
+            "time": self.time,
+            "by": self.by,
+            "source": None if self.source is None else (column.strip(), value.strip()),
+            "bridge": self.bridge or None,
+        }
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """Arguments of `improve` and `train_networks`."""
+        return {"target": self.target, **self.division, "task": self.task, "types": self.known_types}
+
+    @property
+    def known_types(self) -> dict[str, Any] | None:
+        """What the TOML file says of columns."""
+        from caviar.data.column_types import types_from_toml  # noqa: PLC0415
+
+        return None if self.types is None else types_from_toml(self.types)
+
+    def opened(self, data: str, **more: Any) -> "tuple[Table, Split]":
+        """The table, and its rows divided; `more` for `caviar.split`."""
+        from caviar.data.read import read  # noqa: PLC0415
+        from caviar.reporting.division import Division  # noqa: PLC0415
+
+        division = Division(**self.division)
+        table = read(data, self.target, types=self.known_types)
+        return table, division.split(table, task=self.task, **more)
+
+
+_NOTHING_SAID = Rows()
+
+
 @app.command
 def improve(
     data: Data = None,
     /,
     *,
-    target: Target = None,
+    rows: Rows = _NOTHING_SAID,
     config: Annotated[
         Path | None, Parameter(help="TOML file with your network's settings: what is to be improved.")
     ] = None,
-    dev: Dev = None,
-    test: Annotated[
-        str | None, Parameter(help="Rows to judge by at the end: a file, a share, a number of rows, or 0.")
-    ] = None,
-    group: Group = None,
-    time: Time = None,
-    by: By = None,
-    source: From = None,
-    bridge: Bridge = False,
-    task: TaskWord = None,
     metric: Annotated[Metric | None, Parameter(help="What is optimised; error or rmse when left out.")] = None,
     optimal_error: Annotated[
         float | None, Parameter(help="Error of a perfect model, such as a person's: a share, or an RMSE.")
@@ -98,7 +148,6 @@ def improve(
     refit: Annotated[
         bool, Parameter(help="Train the chosen network once more on train and dev, below 10,000 rows.")
     ] = True,
-    types: Types = None,
     resume: Resume = None,
     as_json: AsJson = False,
 ) -> None:
@@ -108,35 +157,24 @@ def improve(
 
     asked: dict[str, Any] = {
         "data": data,
-        "target": target,
         "config": config,
-        "dev": dev,
-        "test": test,
-        **_division(group, time, by, source, bridge=bridge),
-        "task": task,
         "metric": metric,
         "optimal_error": optimal_error,
         "seconds": seconds,
         "trials": trials,
         "seed": seed,
         "refit": refit,
-        "types": types,
     }
     result = None
     if resume is not None:
-        _refuse_beside_resume(asked | {"out": out})
+        _refuse_beside_resume(asked | dataclasses.asdict(rows) | {"out": out})
         before = _asked_of("improve", resume)
         result, out = reopen(resume), resume
         asked = _from_files(before, resume) if result is None else {}
     elif data is None:
         raise CommandError("caviar improve needs DATA, or --resume RUN. For a first try: caviar improve digits")
     else:
-        asked |= {
-            "config": None if config is None else _config(config),
-            "dev": _rows("dev", dev),
-            "test": _rows("test", test),
-        }
-        asked["types"] = _types(types)
+        asked |= rows.asked | {"config": None if config is None else _config(config)}
     if result is None:
         with _listener() as listener:
             result = run(**asked, out=out, listener=listener)
@@ -151,25 +189,14 @@ def train(
     data: Data = None,
     /,
     *,
-    target: Target = None,
+    rows: Rows = _NOTHING_SAID,
     config: Annotated[
         list[Path] | None,
         Parameter(negative="", help="TOML file with a network's settings, once for each network; else the default."),
     ] = None,
     seeds: Annotated[int, Parameter(help="Networks of every config, with this many seeds from SEED on.")] = 1,
-    dev: Dev = None,
-    test: Annotated[
-        str | None, Parameter(help="Rows that stay sealed: a file, a share, a number of rows, or 0.")
-    ] = None,
-    group: Group = None,
-    time: Time = None,
-    by: By = None,
-    source: From = None,
-    bridge: Bridge = False,
-    task: TaskWord = None,
     out: Out = None,
     seed: Annotated[int, Parameter(help="Of everything that is random; the one in a TOML file is not read.")] = 0,
-    types: Types = None,
     resume: Resume = None,
     explain: Annotated[
         bool,
@@ -181,21 +208,10 @@ def train(
     from caviar.network.config import Config  # noqa: PLC0415  (starts JAX's import)
     from caviar.reporting.training_run import reopen, train_networks  # noqa: PLC0415
 
-    asked: dict[str, Any] = {
-        "data": data,
-        "target": target,
-        "config": config,
-        "seeds": seeds,
-        "dev": dev,
-        "test": test,
-        **_division(group, time, by, source, bridge=bridge),
-        "task": task,
-        "seed": seed,
-        "types": types,
-    }
+    asked: dict[str, Any] = {"data": data, "config": config, "seeds": seeds, "seed": seed}
     result = None
     if resume is not None:
-        _refuse_beside_resume(asked | {"out": out})
+        _refuse_beside_resume(asked | dataclasses.asdict(rows) | {"out": out})
         before = _asked_of("train", resume)
         result, out = reopen(resume), resume
         if result is not None and explain:
@@ -204,8 +220,7 @@ def train(
     elif data is None:
         raise CommandError("caviar train needs DATA, or --resume RUN. For a first try: caviar train digits")
     else:
-        asked |= {"configs": _configs(asked.pop("config") or []), "dev": _rows("dev", dev), "test": _rows("test", test)}
-        asked["types"] = _types(types)
+        asked |= rows.asked | {"configs": _configs(asked.pop("config") or [])}
     if result is None:
         with _listener() as listener:
             result = train_networks(**asked, out=out, explained=explain, listener=listener)
@@ -214,46 +229,34 @@ def train(
 
 @app.command
 def split(
-    data: Annotated[str, Parameter(help="File (csv, tsv, parquet, npz) or sample.")],
+    data: Data = None,
     /,
     *,
-    target: Target = None,
-    dev: Dev = None,
-    test: Annotated[str | None, Parameter(help="Rows to judge by at the end: as --dev, or 0.")] = None,
-    group: Group = None,
-    time: Time = None,
-    by: By = None,
-    source: From = None,
-    bridge: Bridge = False,
-    task: TaskWord = None,
+    rows: Rows = _NOTHING_SAID,
     resolution: Annotated[float, Parameter(help="Difference between two error rates that dev must tell.")] = 0.01,
     seed: Annotated[int, Parameter(help="Of the choice of rows.")] = 0,
     out: Annotated[Path | None, Parameter(help="Folder for the files; caviar-splits/NAME-N when left out.")] = None,
-    types: Types = None,
     kind: Annotated[Literal["parquet", "csv"], Parameter(name="--format", help="Of the files.")] = "parquet",
     as_json: AsJson = False,
 ) -> None:
     """Divide a table into train, dev and test files, and say how and why."""
     from caviar.data.column_types import as_json as types_as_json  # noqa: PLC0415
-    from caviar.data.read import read  # noqa: PLC0415
-    from caviar.data.split import split as divide  # noqa: PLC0415
     from caviar.data.written import lost_in_words, types_lost, write_sets  # noqa: PLC0415
+    from caviar.reporting.division import Division  # noqa: PLC0415
     from caviar.reporting.run_folder import named, next_folder  # noqa: PLC0415
 
-    said = _types(types)
-    table = read(data, target, types=said)
-    division = _division(group, time, by, source, bridge=bridge)
-    done = divide(table, *_sets(table, dev, test), **division, task=task, resolution=resolution, seed=seed)
-    sizes = {"dev": named(_rows("dev", dev)), "test": named(_rows("test", test))}
-    rest = {"task": task, "resolution": resolution, "types": types_as_json(said)}
-    asked = {"data": named(data)} | sizes | division | rest
+    if data is None:
+        raise CommandError("caviar split needs DATA. For a first try: caviar split digits")
+    table, done = rows.opened(data, resolution=resolution, seed=seed)
+    rest = {"task": rows.task, "resolution": resolution, "types": types_as_json(rows.known_types)}
+    asked = {"data": named(data)} | Division(**rows.division).asked | rest
     folder = write_sets(done, out or next_folder(table.name, "caviar-splits"), kind, asked)
     if as_json:
         print((folder / "split.json").read_text(encoding="utf-8"))
         return
     files = [name for name in ("train", "dev", "test") if (folder / f"{name}.{kind}").exists()]
     more = "".join(f" --{name} {quote(str(folder / f'{name}.{kind}'))}" for name in files[1:])
-    again = {"group": group, "time": time, "task": task, "types": types}
+    again = {"group": rows.group, "time": rows.time, "task": rows.task, "types": rows.types}
     more += "".join(f" --{name} {quote(str(value))}" for name, value in again.items() if value is not None)
     print(*done.explanation, *lost_in_words(types_lost(done, kind), kind), sep="\n")
     print(f"Files:   {folder}")
@@ -271,19 +274,9 @@ def diagnose(
     /,
     *,
     data_only: Annotated[bool, Parameter(negative="", help="Check the data; no network is trained.")] = False,
-    target: Target = None,
-    dev: Dev = None,
-    test: Annotated[
-        str | None, Parameter(help="Rows that stay sealed: a file, a share, a number of rows, or 0.")
-    ] = None,
-    group: Group = None,
-    time: Time = None,
-    by: By = None,
-    source: From = None,
-    task: TaskWord = None,
+    rows: Rows = _NOTHING_SAID,
     new: Annotated[str | None, Parameter(help="File with rows to predict, to be compared with the train rows.")] = None,
     seed: Annotated[int, Parameter(help="Of the choice of rows.")] = 0,
-    types: Types = None,
     everything: Annotated[bool, Parameter(name="--all", negative="", help="Show every finding in full.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -295,15 +288,12 @@ def diagnose(
             "caviar diagnose needs --data-only: it checks data. What limits a network is found by caviar improve."
         )
     from caviar.data.read import read  # noqa: PLC0415
-    from caviar.data.split import split as divide  # noqa: PLC0415
     from caviar.diagnosis.data import diagnose_data  # noqa: PLC0415
     from caviar.reporting.data_findings import data_lines  # noqa: PLC0415
 
-    table = read(data, target, types=_types(types))
-    division = _division(group, time, by, source, bridge=False)
-    rows = divide(table, *_sets(table, dev, test), **division, task=task, seed=seed)
+    table, divided = rows.opened(data, seed=seed)
     shape = table.image_shape
-    found = diagnose_data(table, rows, None if new is None else read(new, target=False, image_shape=shape))
+    found = diagnose_data(table, divided, None if new is None else read(new, target=False, image_shape=shape))
     if as_json:
         print(json.dumps(found.to_json(), allow_nan=False))
     else:
@@ -413,14 +403,7 @@ def _configs(paths: Sequence[Path]) -> "dict[str, Config]":
     return {path.name if names.count(path.name) == 1 else str(path): _config(path) for path in paths}
 
 
-def _types(path: Path | None) -> dict[str, Any] | None:
-    """What a TOML file says of columns."""
-    from caviar.data.column_types import types_from_toml  # noqa: PLC0415
-
-    return None if path is None else types_from_toml(path)
-
-
-def _rows(name: str, given: str | None) -> str | float | None:
+def _set(name: str, given: str | None) -> str | float | None:
     """A file, or a share or number of rows.
 
     Raises:
@@ -438,35 +421,9 @@ def _rows(name: str, given: str | None) -> str | float | None:
     return int(number) if number == int(number) and number != 1.0 else number
 
 
-def _sets(table: "Table", dev: str | None, test: str | None) -> "list[Table | float | None]":
-    """Dev and test rows as `caviar.split` takes them; files are read as the table was."""
-    from caviar.data.read import read  # noqa: PLC0415
-
-    column = table.target.name if table.target is not None else None
-    return [
-        read(part, column, image_shape=table.image_shape) if isinstance(part, str) else part
-        for part in (_rows("dev", dev), _rows("test", test))
-    ]
-
-
-def _division(
-    group: str | None, time: str | None, by: str | None, source: str | None, *, bridge: bool
-) -> dict[str, Any]:
-    """How rows are divided besides the sizes, as `caviar.split` takes it.
-
-    Raises:
-        BadData: --source is no COLUMN=VALUE.
-    """
-    column, equals, value = (source or "").partition("=")
-    if source is not None and not (column and equals and value):
-        raise BadData(f"--source must be COLUMN=VALUE, such as camera=phone, got {source!r}.")
-    wanted = None if source is None else (column.strip(), value.strip())
-    return {"group": group, "time": time, "by": by, "source": wanted, "bridge": bridge or None}
-
-
 def _refuse_beside_resume(given: dict[str, Any]) -> None:
     """What was asked stands in the run folder."""
-    usual = dict.fromkeys(given) | {"seed": 0, "refit": True, "seeds": 1}
+    usual = dict.fromkeys(given) | {"seed": 0, "refit": True, "seeds": 1, "bridge": False}
     names = {"data": "DATA", "refit": "--no-refit"}
     beside = [names.get(name, f"--{name.replace('_', '-')}") for name in given if given[name] != usual[name]]
     if beside:

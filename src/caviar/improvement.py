@@ -145,14 +145,8 @@ def improve(
     if metric is not None and task is None:
         task = _task_for(metric, table)
     column = table.target.name if table.target is not None else target
-    given = [
-        part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=table.image_shape)
-        for part in (dev, test)
-    ]
-    if table.on_disk:  # it takes a while
-        tell.say(f"The {table.rows:,} rows of {table.name} are on disk: dividing and preparing them.")
-    division = Division(group, time, by, source, bridge)
-    rows = division.split(table, *given, task=task, seed=seed)
+    division = Division(dev, test, group, time, by, source, bridge)
+    rows = division.split(table, tell=tell, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)
     _check_defined(optimised, rows)
     _check_optimal(optimal_error, rows)
@@ -168,8 +162,6 @@ def improve(
         "data": named(data),
         "target": column,
         "config": None if config is None else config.to_json(),
-        "dev": named(dev),
-        "test": named(test),
         **division.asked,
         "task": task,
         "metric": metric,

@@ -27,13 +27,11 @@ def rows_of(count, mark=",", end="\n", word="red"):
     return end.join(lines) + end
 
 
-def same(path):
+def both(path):
+    """The file read at once and in pieces: cells without nulls, delimiter and notes of each."""
     whole, parts = read_text(path), read_large_text(path)
     assert parts is not None
-    own, other = (cells.with_columns(pl.all().fill_null("")) for cells in (parts.cells[:], whole.cells))
-    assert_frame_equal(own, other)
-    assert (parts.delimiter, parts.notes) == (whole.delimiter, whole.notes)
-    assert parts.cells.height == whole.cells.height
+    return [(text.cells[:].with_columns(pl.all().fill_null("")), text.delimiter, text.notes) for text in (whole, parts)]
 
 
 @pytest.mark.parametrize("piece", [64, 257, 1 << 20])
@@ -43,7 +41,9 @@ def test_pieces_put_together_are_the_whole(piece, mark, end, tmp_path, monkeypat
     monkeypatch.setattr(module, "_PIECE", piece)
     path = tmp_path / "a.csv"
     path.write_bytes(rows_of(60, mark, end).encode())
-    same(path)
+    whole, parts = both(path)
+    assert_frame_equal(parts[0], whole[0])
+    assert parts[1:] == whole[1:]
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,7 +60,9 @@ def test_any_cells(cells, piece, tmp_path_factory):
     path.write_text(text, encoding="utf-8", newline="")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_PIECE", piece)
-        same(path)
+        whole, parts = both(path)
+    assert_frame_equal(parts[0], whole[0])
+    assert parts[1:] == whole[1:]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,9 @@ def test_beginnings_and_ends(beginning, ending, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_PIECE", 200)
     path = tmp_path / "a.csv"
     path.write_bytes(beginning + rows_of(40).encode() + ending)
-    same(path)
+    whole, parts = both(path)
+    assert_frame_equal(parts[0], whole[0])
+    assert parts[1:] == whole[1:]
 
 
 def test_one_letter_far_down_decides_the_encoding(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ import polars as pl
 from caviar.data.column_types import ColumnType
 from caviar.data.images import shape_of, without_infinite
 from caviar.data.numbers import ENOUGH, Marks, marks_of, parse
-from caviar.data.stored import Frame, store
+from caviar.data.stored import Frame, Stored, store
 from caviar.data.words import count, listed
 from caviar.errors import BadData
 
@@ -55,7 +55,8 @@ def typed(frame: Frame, delimiter: str | None = None, target: str | None = None)
     if isinstance(frame, pl.DataFrame):
         cleaned = {c.name: _cleaned(c) for c in frame.get_columns()}
     # How numbers are written is told by all columns together; those on disk are read once more for it.
-    ways = marks_of([c.cells for c in cleaned.values() if c.is_text] or _Texts(frame), delimiter)
+    texts = [c.cells for c in cleaned.values() if c.is_text] if isinstance(frame, pl.DataFrame) else _Texts(frame)
+    ways = marks_of(texts, delimiter)
     found: list[_Found] = []
 
     def columns() -> Iterator[pl.Series]:
@@ -100,9 +101,9 @@ class _Found(NamedTuple):
 
 
 class _Texts:
-    """The text columns of a frame without missing marks; those on disk are read whenever they are gone through."""
+    """The text columns of a table on disk without missing marks, read whenever they are gone through."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Stored) -> None:
         self._frame = frame.select([name for name, dtype in frame.schema.items() if dtype == pl.String])
 
     def __iter__(self) -> Iterator[pl.Series]:

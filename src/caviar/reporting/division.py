@@ -1,17 +1,21 @@
-"""What a run was asked about its sets besides their sizes: in run.json, and as `split` takes it."""
+"""What a run was asked about its sets: in run.json, and as rows of its table."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from caviar.data.sizes import Share
+from caviar.data.read import read
 from caviar.data.split import Split, split
 from caviar.data.table import Table
-from caviar.data.task import Task
+from caviar.reporting.run_folder import named
+from caviar.reporting.terminal import Listener, Silent
 
 
 class Division(NamedTuple):
-    """Arguments of `split`; None where nothing was asked."""
+    """How rows are divided, as `caviar.split` takes it; None where nothing was asked."""
 
+    dev: Any = None
+    """A share, a number of rows, or anything that `read` takes."""
+    test: Any = None
     group: str | None = None
     time: str | None = None
     by: str | None = None
@@ -21,19 +25,25 @@ class Division(NamedTuple):
     @property
     def asked(self) -> dict[str, Any]:
         """As run.json names them."""
-        return self._asdict() | {"source": None if self.source is None else list(self.source)}
+        source = None if self.source is None else list(self.source)
+        return self._asdict() | {"dev": named(self.dev), "test": named(self.test), "source": source}
 
-    def split(self, table: Table, dev: Share | Table, test: Share | Table, *, task: Task | None, seed: int) -> Split:
-        """The split that was asked for."""
-        return split(
-            table,
-            dev,
-            test,
-            group=self.group,
-            time=self.time,
-            by=self.by,
-            source=None if self.source is None else (self.source[0], self.source[1]),
-            bridge=self.bridge,
-            task=task,
-            seed=seed,
-        )
+    def split(self, table: Table, *, tell: Listener | None = None, **more: Any) -> Split:
+        """The split that was asked for.
+
+        Args:
+            table: dev and test sets that are tables of their own are read as this one was.
+            tell: told of what takes long.
+            more: further arguments of `caviar.split`.
+        """
+        column = None if table.target is None else table.target.name
+        shape = table.image_shape
+        sets = [
+            part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=shape)
+            for part in (self.dev, self.test)
+        ]
+        if table.on_disk:
+            (tell or Silent()).say(f"The {table.rows:,} rows of {table.name} are on disk: dividing and preparing them.")
+        source = None if self.source is None else (self.source[0], self.source[1])
+        roles = {"group": self.group, "time": self.time, "by": self.by, "source": source, "bridge": self.bridge}
+        return split(table, *sets, **roles, **more)

@@ -87,14 +87,8 @@ def train_networks(
         raise BadConfig(f"--seeds must be at least 1, got {seeds}. Leave it out for one network of every config.")
     table = read(data, target, types=types)
     column = table.target.name if table.target is not None else target
-    given = [
-        part if part is None or isinstance(part, (int, float)) else read(part, column, image_shape=table.image_shape)
-        for part in (dev, test)
-    ]
-    if table.on_disk:  # it takes a while
-        tell.say(f"The {table.rows:,} rows of {table.name} are on disk: dividing and preparing them.")
-    division = Division(group, time, by, source, bridge)
-    rows = division.split(table, *given, task=task, seed=seed)
+    division = Division(dev, test, group, time, by, source, bridge)
+    rows = division.split(table, tell=tell, task=task, seed=seed)
     by_name = configs or {"default": Config()}
     networks = _networks(by_name, [(seed + i) % _SEEDS for i in range(seeds)], rows)
     own = list(networks.values())
@@ -105,8 +99,6 @@ def train_networks(
         "target": column,
         "configs": [{"name": name, "config": config.to_json()} for name, config in (configs or {}).items()],
         "seeds": seeds,
-        "dev": named(dev),
-        "test": named(test),
         **division.asked,
         "task": task,
         "seed": seed,
