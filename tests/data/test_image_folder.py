@@ -246,6 +246,11 @@ def test_a_labels_file(labelled, cell):
     assert table.notes[0] == "Labels are the column 'breed' of 'train.csv', file names its column 'id'."
 
 
+def test_a_picture_of_several_rows_is_the_same_in_all(labelled):
+    root = labelled("id,y", "5.png,b", *ROWS, "5,a", pictures=[f"{i}.png" for i in range(20)])
+    assert read(root).features["image"].to_numpy()[:, 0, 0, 0].tolist() == [5, *reversed(range(20)), 5]
+
+
 def test_numbers_as_labels_and_more_columns(labelled):
     root = labelled("file,age,label", *(f"{i},{i},x" for i in range(20)))
     assert read(root, target="age").target.to_list() == list(range(20))

@@ -19,7 +19,7 @@ from caviar.files import cache_folder, write_atomically
 MOST_BYTES = 4 << 30
 """Of all files of the cache together."""
 
-_RULE = 1  # counts up when pictures are scaled in another way
+_RULE = 2  # counts up when the same files give other pixels
 
 
 class Scaled(NamedTuple):

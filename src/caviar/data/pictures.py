@@ -6,7 +6,7 @@ decodes itself are opened, and none of more than 50 million pixels.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -47,7 +47,7 @@ def pixels(paths: Sequence[Path], shape: Shape) -> tuple[np.ndarray, list[str]]:
     """Decode and scale pictures.
 
     Args:
-        paths: of the files.
+        paths: of the files; one may come several times.
         shape: height, width and channels (1: grey, 3: red, green, blue) to scale to.
 
     Returns:
@@ -55,16 +55,15 @@ def pixels(paths: Sequence[Path], shape: Shape) -> tuple[np.ndarray, list[str]]:
         are 0 otherwise).
     """
     scaled = np.zeros((len(paths), *shape), np.uint8)
-    numbers = {path: number for number, path in enumerate(paths)}
 
-    def fill(path: Path) -> str:
+    def fill(number: int) -> str:
         try:
-            scaled[numbers[path]] = _scaled(path, shape)
+            scaled[number] = _scaled(paths[number], shape)
         except Exception as error:  # a decoder of seven formats fails on damaged files in every way there is
             return _told(error)
         return ""
 
-    return scaled, _each(paths, fill)
+    return scaled, _each(range(len(paths)), fill)
 
 
 def pillow() -> Any:
@@ -76,12 +75,12 @@ def pillow() -> Any:
     return Image
 
 
-def _each(paths: Sequence[Path], function: Any) -> list[Any]:
+def _each(pictures: Sequence[Any], function: Callable[[Any], Any]) -> list[Any]:
     pillow()
     with warnings.catch_warnings():  # of damaged EXIF data and the like, which are of no use here
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(_THREADS) as pool:
-            return list(pool.map(function, paths))
+            return list(pool.map(function, pictures))
 
 
 def _head(path: Path) -> Head:
