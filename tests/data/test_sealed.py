@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 import caviar
+from caviar.data.ledger import LedgerUnusable
 from caviar.data.sealed import TestOpenedAgain
 from caviar.data.table import Table
 
@@ -57,10 +58,26 @@ def test_rows_never_opened_are_opened_in_silence():
 
 
 def test_the_same_run_opens_once():
-    caviar.split(table()).open_test(run="r1")
+    first, again = caviar.split(table()), caviar.split(table())
+    first.open_test(run="r1")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        caviar.split(table()).open_test(run="r1")
+        again.open_test(run="r1")
+        again.open_test(run="r1")
+    assert [(opening.times, opening.seen) for opening in again.openings] == [(1, 0.0)] * 2
+    assert {opening.opened for opening in again.openings} == {first.openings[0].opened}
+    with pytest.warns(TestOpenedAgain, match="has been opened 2 times"):
+        again.open_test(run="r2")
+
+
+def test_without_a_ledger_the_openings_of_a_split_count(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CAVIAR_LEDGER", str(tmp_path / "file" / "ledger"))
+    done = caviar.split(table())
+    with pytest.warns(LedgerUnusable):
+        done.open_test()
+    with pytest.warns(TestOpenedAgain, match="has been opened 2 times"):
+        done.open_test()
 
 
 def test_looking_at_raw_rows_is_no_opening():

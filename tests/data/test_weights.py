@@ -52,6 +52,11 @@ def test_dev_rows_of_another_table_may_have_none():
             r"^Weights must be numbers of 0 or more .* 'importance' holds 'much'\. Corr",
         ),
         ([date(2024, 1, 1)] * ROWS, r"^Weights must be numbers of 0 or more .* 'importance' holds '2024-01-01'"),
+        (
+            pl.Series([None] * ROWS, dtype=pl.Date),
+            r"^Weights must be numbers of 0 or more .* 'importance' holds Date\.",
+        ),
+        (np.zeros((ROWS, 1, 1, 1)), r"^A column of weights cannot hold images, but 'importance' does"),
         (np.zeros(ROWS), r"must have a weight above 0, but 'importance' is 0 in all of them"),
     ],
 )
@@ -64,5 +69,5 @@ def test_names_that_are_not_there():
     with pytest.raises(BadData, match=r"no column 'importanc' of weights. Did you mean 'importance'"):
         caviar.split(table(np.ones(ROWS)), weight="importanc")
     alone = caviar.read(pl.DataFrame({"w": np.ones(ROWS), "y": np.arange(ROWS) % 2}), target="y")
-    with pytest.raises(BadData, match="'w' is the only one"):
+    with pytest.raises(BadData, match=r"columns to predict from, but every column is weights \(w\)\. Read more"):
         caviar.split(alone, weight="w")

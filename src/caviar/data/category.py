@@ -7,7 +7,7 @@ import polars as pl
 
 from caviar.arrays import Numbers
 from caviar.data.columns import without_marks
-from caviar.data.levels import holds_values, other_kind, text_form
+from caviar.data.levels import commonest_first, holds_values, other_kind, text_form
 
 MOST_LEVELS = 100
 RAREST = 0.002
@@ -66,13 +66,13 @@ def fit_category(cells: pl.Series) -> Category | str:
     """
     text = level_of(cells)
     missing, rows = text.null_count(), len(text)
-    tally = text.drop_nulls().value_counts(name="rows").sort(["rows", text.name], descending=[True, False])
+    tally = commonest_first(text.drop_nulls())
     if missing == rows:
         return "every cell is missing"
     if len(tally) == 1 and not missing:
         return "all cells are alike"
     common = tally.filter(pl.col("rows") >= max(2.0, RAREST * rows)).head(MOST_LEVELS)
-    levels = tuple(sorted(common[text.name].to_list()))
+    levels = tuple(sorted(common["cell"].to_list()))
     made = Category(cells.name, levels, other=len(levels) < len(tally), marked=missing > 0)
     return made if len(made.names) > 1 else "no value is common enough to learn from"
 

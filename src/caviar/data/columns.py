@@ -13,6 +13,7 @@ import polars as pl
 
 from caviar.data.column_types import ColumnType
 from caviar.data.images import shape_of, without_infinite
+from caviar.data.levels import commonest_first
 from caviar.data.numbers import ENOUGH, Marks, marks_of, parse
 from caviar.data.stored import Frame, Stored, store
 from caviar.data.words import count, listed
@@ -216,8 +217,7 @@ def _known_missing(column: pl.Series, lost: dict[str, Counter[str]]) -> pl.Serie
     bare = without_marks(column, dash=not (column.str.strip_chars() == "+").any())
     marked = column.filter(bare.is_null() & column.is_not_null()).str.strip_chars()
     if len(marked):
-        tally = marked.value_counts(name="cells").sort(["cells", column.name], descending=[True, False])
-        lost[column.name] = Counter(dict(tally.iter_rows()))
+        lost[column.name] = Counter(dict(commonest_first(marked).iter_rows()))
     return bare
 
 

@@ -28,6 +28,11 @@ def text_form(cells: pl.Series) -> pl.Series:
     return plain.str.replace(r"^(?i:true)$", "true").str.replace(r"^(?i:false)$", "false")
 
 
+def commonest_first(cells: pl.Series) -> pl.DataFrame:
+    """Different cells and how many rows have each, as columns `cell` and `rows`; ties in the order of the cells."""
+    return cells.alias("cell").value_counts(name="rows").sort(["rows", "cell"], descending=[True, False])
+
+
 def holds_values(cells: pl.Series) -> bool:
     """Whether every cell is one number, text, true/false, date or time: no list, bytes or other object."""
     dtype = cells.dtype

@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 
 from caviar.data.images import shape_of
 from caviar.data.stored import Frame
-from caviar.data.weights import without_weights
 from caviar.errors import BadData, nearest
 
 
@@ -34,11 +33,9 @@ class Roles:
                 raise BadData(
                     f"'{column}' is to be predicted and cannot be the column of {_WORDS[role]} as well. Name another."
                 )
-            if role == "weight":
-                without_weights(features, column)
-            elif column not in features.columns:
+            if column not in features.columns:
                 raise BadData(f"There is no column '{column}' of {_WORDS[role]}. {nearest(column, features.columns)}")
-            elif shape_of(features.schema[column]):
+            if shape_of(features.schema[column]):
                 raise BadData(f"A column of {_WORDS[role]} cannot hold images, but '{column}' does. Name another.")
         if not self.apart(features)[0].width:
             raise BadData(

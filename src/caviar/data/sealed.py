@@ -126,7 +126,7 @@ def open_together(
         )
     opening = record_opening(sealed.hashes(), first.name, by, run)
     sealed.openings.append(opening)
-    if told := _again(opening, first.name, len(sealed.openings)):
+    if told := _again(opening, first.name, sealed.openings):
         warnings.warn(f"{told} {_UNBIASED}", TestOpenedAgain, stacklevel=2)
     return [other.preparation.features(sealed.part.frame) for other in splits], sealed.y
 
@@ -134,15 +134,18 @@ def open_together(
 _UNBIASED = "An estimate is unbiased only as long as nothing is chosen by it: choose by the dev rows."
 
 
-def _again(opening: Opening, name: str, here: int) -> str:
-    """That the test rows were opened before, in words; nothing when they were not."""
-    times = max(opening.times, here)
-    if here > 1 or opening.seen == 1:
+def _again(opening: Opening, name: str, here: Sequence[Opening]) -> str:
+    """That the test rows were opened before, in words; nothing when they were not.
+
+    The ledger knows all openings, and that a run which goes on opens nothing anew; without it only those `here` count.
+    """
+    times, seen = (opening.times, opening.seen) if opening.remembered else (len(here), float(len(here) > 1))
+    if seen == 1:
         return f"The test set of '{name}' has been opened {times} times."
-    if opening.seen < WORTH_SAYING:
+    if seen < WORTH_SAYING:
         return ""
     last = f"; last {opening.before[-1]}" if opening.before else ""
     return (
-        f"{opening.seen:.0%} of the test rows of '{name}' have been opened before, as part of "
+        f"{seen:.0%} of the test rows of '{name}' have been opened before, as part of "
         f"{count(times - 1, 'other look')} at a test set{last}."
     )

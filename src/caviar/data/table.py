@@ -12,6 +12,7 @@ from caviar.data.column_types import ColumnType, TypeWord
 from caviar.data.fingerprint import fingerprint
 from caviar.data.images import Shape, counted, missing_in, pixels_of, shape_of, size_in_words
 from caviar.data.infer import column_types
+from caviar.data.levels import commonest_first
 from caviar.data.stored import Frame, Stored, in_memory
 from caviar.data.words import count, listed
 from caviar.errors import BadData
@@ -200,13 +201,13 @@ def _about_target(target: pl.Series) -> list[str]:
             f"target {target.name!r}: numbers from {low} to {high}, {different:,} different",
             f"  half of them between {q25} and {q75}, median {middle}",
         ]
-    tally = target.value_counts(sort=True, name="rows").sort(["rows", target.name], descending=[True, False])
+    tally = commonest_first(target)
     lines = [f"target {target.name!r}: {different:,} different values"]
     most = 6
     for value, rows in tally.head(most).iter_rows():
         lines.append(f"  {value!s:<20.20} {rows:>11,}  {rows / max(len(target), 1):>6.1%}")
     if different > most:
-        rest = tally[target.name][most:].to_list()
+        rest = tally["cell"][most:].to_list()
         lines.append(f"  and {listed(rest, 8)}; the rarest has {count(int(tally['rows'][-1]), 'row')}")
     return lines
 

@@ -7,22 +7,7 @@ from caviar.arrays import Numbers
 from caviar.data.numeric import numbers_of
 from caviar.data.stored import Frame
 from caviar.data.words import count
-from caviar.errors import BadData, nearest
-
-
-def without_weights(features: Frame, column: str | None) -> Frame:
-    """The feature columns, without the one that holds weights.
-
-    Raises:
-        BadData: there is no such column, or no other one.
-    """
-    if column is None:
-        return features
-    if column not in features.columns:
-        raise BadData(f"There is no column '{column}' of weights. {nearest(column, features.columns)}")
-    if features.width == 1:
-        raise BadData(f"There must be columns to predict from beside the weights, but '{column}' is the only one.")
-    return features.drop([column])
+from caviar.errors import BadData
 
 
 def weights_of(features: Frame, column: str) -> Numbers:
@@ -37,9 +22,11 @@ def weights_of(features: Frame, column: str) -> Numbers:
     try:
         weights = numbers_of(cells, "number")
     except BadData:
-        odd = cells.cast(pl.String).filter(cells.cast(pl.String).cast(pl.Float64, strict=False).is_null())
+        text = cells.cast(pl.String)
+        odd = text.filter(text.cast(pl.Float64, strict=False).is_null()).drop_nulls()
         raise BadData(
-            f"Weights must be numbers of 0 or more in every row, but '{column}' holds {odd.drop_nulls()[0]!r}. "
+            f"Weights must be numbers of 0 or more in every row, but '{column}' holds "
+            f"{repr(odd[0]) if len(odd) else cells.dtype}. "
             "Correct the column, or name another one."
         ) from None
     bad = np.flatnonzero(~(weights >= 0))

@@ -78,4 +78,5 @@ def test_the_step_of_rounded_numbers(step):
 
 def test_numbers_that_were_not_rounded_have_no_step_that_matters():
     assert step_of(np.random.default_rng(0).normal(size=1000)) < 1e-9
+    assert step_of(np.append(np.random.default_rng(0).normal(size=1000).round(2), [1e12, -1e308])) == 0.01
     assert step_of(np.zeros(5)) == 0

@@ -84,6 +84,27 @@ def test_tables_of_odd_shape_are_checked():
     run.check_table(caviar.read(frame, False))
 
 
+@pytest.mark.parametrize("name", ["rows", "cell", "cells", "count", "level", "first", "len"])
+def test_columns_may_be_called_what_they_like(name):
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame({name: random.choice(["a", "b", "+"], 400), "x": random.normal(size=400)})
+    table = caviar.read(frame.with_columns(y=random.choice(["n", "m"], 400)), "y")
+    run.check_table(table)
+    run.check_split(caviar.split(table))
+    caviar.read(frame, name).describe()
+
+
+def test_stray_numbers_of_any_size_are_checked():
+    """A cell of the size of the largest float; a fault of a check would be a Python warning, an error here."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(400, 3))
+    x[5, 0] = 1e308
+    table = caviar.read((x, random.choice(["n", "m"], 400)))
+    (found,) = (c for c in run.check_table(table).checks if c.name == "outliers")
+    assert [about["rows"] for about in found.evidence["columns"].values()] == [[5]]
+    run.check_split(caviar.split(table))
+
+
 def test_named_groups_of_given_sets_are_compared():
     random = np.random.default_rng(0)
     x = random.normal(size=(400, 2))

@@ -47,6 +47,12 @@ def test_rare_categories_are_counted_as_one():
     assert of_shares(a, b) == joined
 
 
+def test_categories_that_are_rare_even_together_join_the_rarest_common_one():
+    a, b = np.array([10_000, 8_000, 1_998, 1, 0]), np.array([100, 80, 19, 0, 1])
+    assert of_shares(a, b) == of_shares(np.array([10_000, 8_000, 1_999]), np.array([100, 80, 20]))
+    assert of_shares(a, b).p_value > 0.9
+
+
 def test_shares_of_a_binned_shift_are_as_large_as_the_shift():
     random = np.random.default_rng(3)
     edges = np.linspace(-2, 2, 20)
@@ -78,6 +84,15 @@ def test_the_level_is_kept():
         low[1] += of_shares(x, y).p_value < 0.05
     assert (low <= stats.binom.ppf(0.999, 400, 0.05)).all()
     assert (low >= stats.binom.ppf(0.001, 400, 0.02)).all()
+
+
+def test_the_level_is_kept_where_a_level_is_rare_and_one_sample_small():
+    """One row in 10,000: in a sample of 200 a single one would be a miracle to the chi-squared distribution."""
+    random = np.random.default_rng(0)
+    p = [0.5, 0.4, 0.0999, 0.0001]
+    draws = [[np.bincount(random.choice(4, n, p=p), minlength=4) for n in (20_000, 200)] for _ in range(300)]
+    low = sum(of_shares(*draw).p_value < 0.001 for draw in draws)
+    assert low <= stats.binom.ppf(0.999, 300, 0.001)
 
 
 def test_holm_by_hand():

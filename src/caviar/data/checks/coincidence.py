@@ -113,11 +113,12 @@ def step_of(x: Numbers) -> float:
     Args:
         x: (numbers,) finite float64.
     """
-    largest = float(np.abs(x).max(initial=0))
-    if largest == 0:
+    some = np.clip(x[:: max(1, len(x) // 2_000)], -1e200, 1e200)
+    sizes = np.abs(some[some != 0])
+    if not len(sizes):
         return 0.0
-    some = x[:: max(1, len(x) // 2_000)]
-    top = int(np.floor(np.log10(largest)))
+    # No multiple but 0 is smaller than the step; of a far outlier's size every other number would seem to be 0.
+    top = int(np.floor(np.log10(np.median(sizes))))
     for power in range(top, top - 13, -1):
         scaled = some / 10.0**power
         if np.mean(np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(1, np.abs(scaled)) ** 0.5) >= 0.99:

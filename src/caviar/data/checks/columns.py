@@ -10,6 +10,7 @@ import polars as pl
 from caviar.data.checks.check import Check, Checked
 from caviar.data.images import shape_of
 from caviar.data.infer import NEARLY_ALL
+from caviar.data.levels import commonest_first
 from caviar.data.table import Table
 from caviar.data.task import Task
 from caviar.data.words import count, has, listed
@@ -93,7 +94,7 @@ def check_nearly_empty_column(table: Table, task: Task | None = None) -> Checked
     return Checked((Check("nearly_empty_column", severity, evidence, " ".join(parts), _SOURCE),))
 
 
-_SOURCE = "references/diagnosis.md 2.11 (single value, nulls, identifiers: deepchecks, Evidently)"
+_SOURCE = "deepchecks and Evidently (single value, nulls, identifiers)"
 
 
 def _plain(table: Table) -> list[pl.Series]:
@@ -109,8 +110,7 @@ def _odd_rows(column: pl.Series) -> int:
     """Rows that differ from the commonest cell, 0 where they are five or more."""
     if column.null_count() >= _ODD_ROWS:
         return 0
-    commonest = column.value_counts(sort=True, name="rows of a value")["rows of a value"][0]
-    rows = len(column) - int(commonest)
+    rows = len(column) - int(commonest_first(column)["rows"][0])
     return rows if rows < _ODD_ROWS else 0
 
 

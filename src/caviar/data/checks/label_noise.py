@@ -172,9 +172,10 @@ def out_of_fold(x: Numbers, y: Whole, seed: int = 0) -> Numbers:
         return of_trees
     linear = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression(max_iter=200))
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    wide = x.astype(np.float64)  # the square of a stray 1e30 is no float32
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a direction that is good enough is all that is wanted
-        of_linear = np.asarray(cross_val_predict(linear, x, y, cv=folds, method="predict_proba"), np.float64)
+        of_linear = np.asarray(cross_val_predict(linear, wide, y, cv=folds, method="predict_proba"), np.float64)
     return min((of_trees, of_linear), key=lambda told: _log_loss(told, y))
 
 

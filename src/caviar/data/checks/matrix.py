@@ -11,6 +11,7 @@ import polars as pl
 from caviar.arrays import Numbers, Whole
 from caviar.data.category import level_of
 from caviar.data.images import pixels_of, shape_of
+from caviar.data.levels import commonest_first
 from caviar.data.numeric import Kind, numbers_of
 
 _SIDE = 16  # pixels of an image after neighbours were averaged
@@ -69,10 +70,10 @@ def some_rows(rows: int, most: int, seed: int = 0) -> Whole:
 def _ranks(levels: pl.Series) -> list[Numbers]:
     """The rank of every level, 0 for the commonest; nothing for text that differs from row to row."""
     known = levels.drop_nulls()
-    tally = known.value_counts(name="rows").sort(["rows", levels.name], descending=[True, False])
+    tally = commonest_first(known)
     if len(tally) >= _IDENTIFIERS * len(known):
         return []
-    names = tally[levels.name].to_list()
+    names = tally["cell"].to_list()
     ranks = levels.replace_strict(names, list(range(len(names))), default=None, return_dtype=pl.Float64)
     return [ranks.fill_null(float("nan")).to_numpy()]
 

@@ -19,8 +19,7 @@ _FAR = 6.0  # robust standard deviations from the median
 _COMMON = 0.05  # a stand-in that is more frequent has a meaning of its own: no garage has 0 square feet
 _SPIKE = 3
 _KEPT = 20
-_LARGEST = 1e300  # beyond, differences overflow
-
+_LARGEST = 1e300  # what is beyond counts as this: differences would overflow
 
 _SOURCE = "Rousseeuw & Hubert 2011 (robust distances); gaps on two scales, calibrated on clean columns"
 
@@ -88,20 +87,25 @@ def check_outliers(table: Table, task: Task | None = None) -> Checked:  # noqa: 
 
 def stand_apart(column: pl.Series) -> list[Apart]:
     """What stands apart at the lower and at the upper end of one column of numbers."""
-    x = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    known = np.sort(x[np.isfinite(x)])
+    cells = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    x = np.where(np.isfinite(cells), np.clip(cells, -_LARGEST, _LARGEST), np.nan)
+    known = x[~np.isnan(x)]
     values, rows = np.unique(known, return_counts=True)
-    if len(known) < _FEWEST or len(values) < _DIFFERENT or np.abs(values).max() > _LARGEST:
+    if len(known) < _FEWEST or len(values) < _DIFFERENT:
         return []
     low = _of_end(x, values, rows, upper=False) or _spike(x, values, rows)
     if low is not None:
         values, rows = values[values >= low.nearest], rows[values >= low.nearest]
     high = _of_end(x, values, rows, upper=True)
-    return [apart._replace(column=column.name) for apart in (low, high) if apart is not None]
+    return [
+        apart._replace(column=column.name, values=np.unique(cells[apart.rows]).tolist())
+        for apart in (low, high)
+        if apart is not None
+    ]
 
 
 def _of_end(x: Numbers, values: Numbers, rows: np.ndarray, *, upper: bool) -> Apart | None:
-    """What lies beyond the widest gap in the outermost few cells of one end."""
+    """What lies beyond the innermost wide gap between the outermost few cells of one end."""
     sign = -1.0 if upper else 1.0
     ends, sizes = (values, rows) if not upper else (-values[::-1], rows[::-1])  # the end in question comes first
     most = max(5, round(0.001 * sizes.sum()))
@@ -129,8 +133,7 @@ def _of_end(x: Numbers, values: Numbers, rows: np.ndarray, *, upper: bool) -> Ap
         return None
     first, away, code = best
     beyond = x <= ends[first - 1] if not upper else x >= -ends[first - 1]
-    apart = sorted(float(sign * value) for value in ends[:first])
-    return Apart("", np.flatnonzero(beyond).tolist(), apart, float(sign * ends[first]), float(away), code)
+    return Apart("", np.flatnonzero(beyond).tolist(), [], float(sign * ends[first]), float(away), code)
 
 
 def _spike(x: Numbers, values: Numbers, rows: np.ndarray) -> Apart | None:
@@ -139,7 +142,7 @@ def _spike(x: Numbers, values: Numbers, rows: np.ndarray) -> Apart | None:
         return None
     median, spread = _robust(np.repeat(values[1:], rows[1:]))
     away = abs(values[0] - median) / spread if spread else 0.0
-    return Apart("", np.flatnonzero(x == values[0]).tolist(), [float(values[0])], float(values[1]), float(away), True)
+    return Apart("", np.flatnonzero(x == values[0]).tolist(), [], float(values[1]), float(away), True)
 
 
 def _is_code(value: float) -> bool:

@@ -65,7 +65,8 @@ def of_numbers(first: Numbers, second: Numbers) -> Difference:
 def of_shares(first: Whole, second: Whole) -> Difference:
     """Chi-squared on counts by category; the exact test of Fisher where two categories have few rows.
 
-    Categories with fewer than five expected rows in either sample are counted as one. The effect is the square root
+    Categories with fewer than five expected rows in either sample are counted as one, and with the next rarest where
+    that is not enough: a single row of a rare category is no evidence. The effect is the square root
     of sum (p - q)^2 / pooled, less what chance alone adds to it: Cohen's w for samples of one size.
 
     Args:
@@ -110,7 +111,10 @@ def holm(p_values: dict[Name, float]) -> dict[Name, float]:
 
 
 def _pooled(table: Whole) -> Whole:
-    """Rare categories as one; with at most one common category it stands against all others."""
+    """Rare categories as one, with the rarest common one where they are still rare together.
+
+    With at most one common category it stands against all others.
+    """
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[1] <= 2:
         return table
@@ -118,6 +122,8 @@ def _pooled(table: Whole) -> Whole:
     common = table.sum(axis=0) * smaller >= _FEW
     if common.sum() < 2:
         common = np.arange(table.shape[1]) == table.sum(axis=0).argmax()
+    elif table[:, ~common].sum() * smaller < _FEW:
+        common &= np.arange(table.shape[1]) != np.where(common, table.sum(axis=0), table.sum() + 1).argmin()
     rest = table[:, ~common].sum(axis=1, keepdims=True)
     pooled = np.concatenate([table[:, common], rest], axis=1)
     return pooled[:, pooled.sum(axis=0) > 0]
