@@ -1,19 +1,69 @@
 """`diagnose`: the findings for one config's networks, what hurts most first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from caviar.data.split import Split
-from caviar.diagnosis import bias_variance, sanity
-from caviar.diagnosis.finding import SEVERITIES, Finding
+from caviar.diagnosis import activations, bias_variance, gradients, sanity, steps
+from caviar.diagnosis.examine import check_same_config, examine, subject
+from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName
+from caviar.diagnosis.subject import Subject
 from caviar.errors import BadData
-from caviar.training.metrics import metric_for
+from caviar.network.config import Config
 from caviar.training.plan import held_out
+from caviar.training.population import train
 from caviar.training.record import Run
-from caviar.training.scores import Score, score_runs
+
+SEEDS = 3
+"""Networks of a config that is given to `diagnose` untrained."""
+
+FINDERS: tuple[Callable[[Subject], list[Finding]], ...] = (
+    lambda seen: sanity.diverged(seen.scores),
+    activations.find,
+    gradients.find,
+    steps.find,
+)
+"""What reads a subject, causes before what they cause."""
+
+_CAUSES: tuple[FindingName, ...] = (
+    "examples_interact",
+    "gradient_mismatch",
+    "leakage",
+    "target_leakage",
+    "learns_shuffled_labels",
+    "unnormalized_inputs",
+    "wrong_loss",
+    "wrong_output_activation",
+    "symmetric_units",
+    "no_gradient",
+    "poor_initialization",
+    "saturated_units",
+    "vanishing_gradients",
+    "exploding_gradients",
+    "learning_rate_too_high",
+    "dead_units",
+    "over_regularized",
+    "learning_rate_too_low",
+    "batch_too_large",
+    "batch_too_small",
+    "undertrained",
+    "oscillating_loss",
+    "overtrained",
+    "diverged",
+    "plateau",
+    "saddle",
+    "initial_loss_off",
+    "cannot_overfit_batch",
+    "data_mismatch",
+    "high_bias",
+    "high_variance",
+    "overfit_dev",
+    "worse_than_baseline",
+)
+"""Among findings of one severity: what explains the others comes first, then the order of the recipe."""
 
 
 def diagnose(
-    runs: Run | Sequence[Run],
+    what: Config | Run | Sequence[Run],
     split: Split,
     *,
     optimal_error: float | None = None,
@@ -22,53 +72,52 @@ def diagnose(
     """Say what limits a network, with evidence.
 
     Args:
-        runs: one network, or several of one config that differ in seed (and fold): more seeds, tighter intervals.
+        what: a config, which is trained with three seeds, and in the places that its lanes have to spare at other
+            learning rates, without regularisation and from other starting weights; or one trained network, or several
+            of one config that differ in seed (and fold): more seeds, tighter intervals.
         split: the split they were trained on.
         optimal_error: the error of a perfect model, such as that of a person: share misclassified, or RMSE in the
             target's unit. None is read as 0.
         tolerance: size above which a gap matters, see `bias_variance`.
 
     Returns:
-        Findings, the most severe first; among equals bias before variance, the order of the recipe.
+        Findings, the most severe first; among equals causes before what they cause, and bias before variance, the
+        order of the recipe.
 
     Raises:
         BadData: no runs, runs of different configs, or seeds that were not trained on the same folds.
     """
-    given = [runs] if isinstance(runs, Run) else list(runs)
-    if not given:
-        raise BadData("caviar.diagnose needs at least one run, got none. Train one with caviar.train(split, [config]).")
-    kinds = {run.config.changed(rows=1.0, seed=0) for run in given}
-    if len(kinds) > 1:
-        raise BadData(
-            "caviar.diagnose reads the runs of one config that differ in seed or fold only, got "
-            f"{len(kinds)} configs. Call it once for each."
-        )
-    by_seed: dict[int, list[Run]] = {}
-    for run in given:
-        by_seed.setdefault(run.config.seed, []).append(run)
-    if len({frozenset(run.config.rows for run in own) for own in by_seed.values()}) > 1:
-        raise BadData(
-            "caviar.diagnose needs every seed trained on the same folds, but they differ. Train all folds "
-            "with every seed."
-        )
-    if not any(held_out(run.config, split).any() for run in given):
-        raise BadData(
-            "caviar.diagnose needs rows that were held out, got none. Split with dev rows, or train on folds."
-        )
-    scores = score_runs(split, list(by_seed.values()), metric_for(split.task, None))
-    return diagnose_scores(scores, split, optimal_error=optimal_error, tolerance=tolerance)
+    if isinstance(what, Config):
+        seeds = [what.seed + i for i in range(SEEDS)]
+        seen = examine(split, what, train, seeds)
+    else:
+        given = [what] if isinstance(what, Run) else list(what)
+        if not given:
+            raise BadData(
+                "caviar.diagnose needs at least one run, got none. Train one with caviar.train(split, [config])."
+            )
+        check_same_config(given)
+        if not any(held_out(run.config, split).any() for run in given):
+            raise BadData(
+                "caviar.diagnose needs rows that were held out, got none. Split with dev rows, or train on folds."
+            )
+        seen = subject(given, split)
+    return findings_of(seen, optimal_error=optimal_error, tolerance=tolerance)
 
 
-def diagnose_scores(
-    scores: Sequence[Score],
-    split: Split,
-    *,
-    optimal_error: float | None = None,
-    tolerance: float | None = None,
-) -> list[Finding]:
-    """As `diagnose`, from the scores of one config with several seeds."""
-    found = sanity.diverged(scores)
-    if any(score.status != "diverged" for score in scores):
-        result = bias_variance.bias_variance(scores, split, optimal_error, tolerance)
-        found += bias_variance.findings(result, split)
-    return sorted(found, key=lambda finding: -SEVERITIES.index(finding.severity))
+def findings_of(seen: Subject, *, optimal_error: float | None = None, tolerance: float | None = None) -> list[Finding]:
+    """What limits the networks of a subject; arguments as in `diagnose`."""
+    found = [finding for finder in FINDERS for finding in finder(seen)]
+    if any(score.status != "diverged" for score in seen.scores):
+        result = bias_variance.bias_variance(seen.scores, seen.split, optimal_error, tolerance)
+        found += bias_variance.findings(result, seen.split)
+    return ordered(found)
+
+
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """The most severe first; among equals causes before what they cause; each name once, with the first evidence."""
+    place = {name: number for number, name in enumerate(_CAUSES)}
+    once: dict[FindingName, Finding] = {}
+    for finding in findings:
+        once.setdefault(finding.name, finding)
+    return sorted(once.values(), key=lambda f: (-SEVERITIES.index(f.severity), place.get(f.name, len(place))))

@@ -5,12 +5,15 @@ them all and puts what they say in order. A finder trains nothing: what must be 
 """
 
 import dataclasses
+from typing import Literal
 
 from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.training.record import Run
 from caviar.training.scores import Score
+
+CompanionKind = Literal["higher rate", "lower rate", "plain", "other start"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,6 +24,7 @@ class Probe:
         loss: (batches,) mean loss of each mini-batch, without penalties.
         gradient_norm: (batches, matrices) length of the gradient of the loss by each layer's W.
         weight_norm: (matrices,) length of each layer's W.
+        update_ratio: (matrices,) length of one update of each W over the length of W, at the config's learning rate.
         no_gradient: (matrices,) share of each layer's weights whose gradient is exactly 0 on every mini-batch.
         spread: (layers,) standard deviation over rows of a hidden unit's answers, mean over units.
         constant: (layers,) share of hidden units that answer every row alike: dead under ReLU.
@@ -32,6 +36,7 @@ class Probe:
     loss: Numbers
     gradient_norm: Numbers
     weight_norm: Numbers
+    update_ratio: Numbers
     no_gradient: Numbers
     spread: Numbers
     constant: Numbers
@@ -42,16 +47,21 @@ class Probe:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Companion:
-    """The same config with one thing changed, trained beside it with the same seeds.
+    """The same config with one thing changed, trained beside it with some of its seeds.
 
     Attributes:
-        name: what was changed, as people say it: "learning rate x 5".
-        scores: one per seed, paired with those of the subject.
+        kind: what was changed.
+        name: alike, as people say it: "learning rate x 5".
+        config: with the first of these seeds.
+        scores: one per seed.
+        against: those of the subject with the same seeds, on the same rows.
     """
 
+    kind: CompanionKind
     name: str
     config: Config
     scores: tuple[Score, ...]
+    against: tuple[Score, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from caviar.training.plan import FILLER, Hyperparameters, Program
 
 T = TypeVar("T", bound=Any)
 
-_SATURATED = 0.99
+SATURATED = 0.99
 """Share of the way from the middle to a bound of tanh or sigmoid."""
 
 
@@ -365,7 +365,7 @@ def _units(
         on = jnp.arange(a.shape[0]) < settings.behaviour.units[number]
         still = a.max(axis=1) == a.min(axis=1)
         constant.append((still & on).sum() / on.sum())
-        bound = jnp.abs(a - c.r[number]) > _SATURATED * jnp.abs(c.q[number])
+        bound = jnp.abs(a - c.r[number]) > SATURATED * jnp.abs(c.q[number])
         saturated.append((bound & (c.q[number] != 0) & on[:, None]).sum() / (on.sum() * a.shape[1]))
     none = jnp.zeros((0,), measured.x.dtype)
     share = lambda parts: jnp.stack(parts).astype(measured.x.dtype) if parts else none  # noqa: E731

@@ -1,0 +1,106 @@
+"""Hidden units that do not do their work: dead, saturated or all alike, and starting weights that make them so.
+
+Measured on several mini-batches of training rows, with the starting and with the trained weights. Still units are
+common in networks that are well; they are a finding where training is hurt (`guard`).
+"""
+
+import numpy as np
+
+from caviar.diagnosis.finding import Finding, Severity
+from caviar.diagnosis.guard import Better, better, hurt, listed, share_diverged, stuck
+from caviar.diagnosis.subject import Subject
+
+_MOST = 0.5
+"""Share of a layer's units from which a symptom is read."""
+
+_CUT = ("relu",)
+_BOUNDED = ("tanh", "sigmoid")
+
+_SOURCE_UNITS = "course section 4; Glorot & Bengio 2010; Lu et al. 2019 (dying ReLU)"
+_SOURCE_START = "course section 4 (initialisation); He et al. 2015"
+
+
+def find(subject: Subject) -> list[Finding]:
+    """Symmetric, dead and saturated units, and poor starting weights, where training is hurt."""
+    if subject.start is None or not len(subject.start.spread):
+        return []
+    symmetric = _symmetric(subject)
+    if symmetric or not hurt(subject):
+        return symmetric
+    return [*_dead(subject), *_saturated(subject), *_poor_start(subject)]
+
+
+def _symmetric(subject: Subject) -> list[Finding]:
+    """Units of a layer that start alike and stay so: they receive the same gradient for ever."""
+    start, end = subject.start, subject.end
+    assert start is not None
+    if end is None or not stuck(subject):
+        return []
+    alike = np.minimum(start.symmetric, end.symmetric)
+    layer = int(np.argmax(alike))
+    if alike[layer] <= _MOST:
+        return []
+    meaning = (
+        f"{alike[layer]:.0%} of the units of hidden layer {layer + 1} answer every row as another one does, before "
+        "and after training. Units that start alike receive the same gradient and stay alike, so that the layer is no "
+        "more than a single unit. Random starting weights break the symmetry."
+    )
+    evidence = {"symmetric_units": alike.tolist(), "initializer": subject.config.initializer}
+    return [Finding("symmetric_units", "critical", evidence, meaning, _SOURCE_START)]
+
+
+def _dead(subject: Subject) -> list[Finding]:
+    """Units of ReLU that answer no row, in more than half of a layer."""
+    cut = np.array([name in _CUT for name in subject.config.activations])
+    seen = subject.end or subject.start
+    assert seen is not None
+    still = np.where(cut, seen.constant, 0)
+    if still.max() <= _MOST or not (stuck(subject) or better(subject, "lower rate", "other start")):
+        return []
+    layer = int(still.argmax())
+    meaning = (
+        f"{still[layer]:.0%} of the units of hidden layer {layer + 1} give the same answer for every row: under "
+        "ReLU they are dead, receive no gradient and never come back. A learning rate that is too high throws them "
+        "there; a lower one, He initialisation, or leaky ReLU and ELU, which are never flat, keep them alive."
+    )
+    evidence = {"dead_units": still.tolist(), "activation": list(subject.config.activations)}
+    return [Finding("dead_units", _severity(subject), evidence, meaning, _SOURCE_UNITS)]
+
+
+def _saturated(subject: Subject) -> list[Finding]:
+    """Units of tanh and sigmoid at a bound, for most rows, from the start on."""
+    start, end = subject.start, subject.end
+    assert start is not None
+    at = start.saturated if end is None else np.minimum(start.saturated, end.saturated)
+    ended = at if end is None else end.saturated
+    worst = max(float(at.max()), float(ended.max()) if stuck(subject) else 0.0)
+    if worst <= _MOST:
+        return []
+    meaning = (
+        f"In the hidden layers {listed(ended)} of all answers lie within 1 % of a bound of tanh or sigmoid (first "
+        "layer first), where the slope is next to nothing and with it the gradient. Smaller starting weights (Glorot), "
+        "normalised inputs or ReLU units let it through."
+    )
+    evidence = {"saturated_at_start": start.saturated.tolist(), "saturated_at_end": ended.tolist()}
+    return [Finding("saturated_units", _severity(subject), evidence, meaning, _SOURCE_UNITS)]
+
+
+def _poor_start(subject: Subject) -> list[Finding]:
+    """Other starting weights do better, all else equal."""
+    other = better(subject, "other start")
+    if not other:
+        return []
+    start = subject.start
+    assert start is not None
+    best: Better = other[0]
+    meaning = (
+        f"The hidden units' answers start with the spreads {listed(start.spread)} (first layer first); near 1 they "
+        f"neither fade nor swell from layer to layer. {best.sentence()} Take an initialiser that fits the activation: "
+        "He for ReLU, Glorot for tanh and sigmoid."
+    )
+    evidence = best.evidence() | {"spread": start.spread.tolist(), "initializer": subject.config.initializer}
+    return [Finding("poor_initialization", _severity(subject), evidence, meaning, _SOURCE_START)]
+
+
+def _severity(subject: Subject) -> Severity:
+    return "critical" if stuck(subject) or share_diverged(subject) == 1 else "warning"
