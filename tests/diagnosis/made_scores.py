@@ -1,14 +1,16 @@
 """Splits of made-up rows, and scores that no network was trained for."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from caviar.data.read import read
 from caviar.data.split import Split, split
+from caviar.diagnosis.subject import Companion, CompanionKind, Subject
 from caviar.network.config import Config
-from caviar.training.scores import Score
+from caviar.training.scores import Score, constant_score
 
 
 @functools.cache
@@ -43,3 +45,14 @@ def score(config: Config | None = None, *, loss: Any = 1.0, error: Any = 0.1, ro
         "on": (1.0,),
     }
     return Score(config=config or Config(), loss=losses, error=errors, **(settings | others))
+
+
+def subject(scores: Sequence[Score], rows: Split, **others: Any) -> Subject:
+    """What a finder reads, made of scores; other parts as given."""
+    constant = constant_score(rows, "error" if rows.task == "classification" else "rmse")
+    return Subject(rows, scores[0].config, (), tuple(scores), constant, **others)
+
+
+def companion(kind: CompanionKind, before: Sequence[Score], after: Sequence[Score]) -> Companion:
+    """A companion with these scores, against those of the subject."""
+    return Companion(kind, f"a {kind}", after[0].config, tuple(after), tuple(before))

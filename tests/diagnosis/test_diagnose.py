@@ -5,14 +5,14 @@ from caviar.data.read import read
 from caviar.data.split import Split, split
 from caviar.diagnosis import bias_variance as bv
 from caviar.diagnosis import sanity
-from caviar.diagnosis.diagnose import diagnose, diagnose_scores
+from caviar.diagnosis.diagnose import diagnose, findings_of
 from caviar.errors import BadData
 from caviar.network.config import Config
 from caviar.training.metrics import row_errors
 from caviar.training.outputs import outputs
 from caviar.training.population import train
 from caviar.training.record import Run
-from diagnosis.made_scores import classes, score
+from diagnosis.made_scores import classes, score, subject
 
 LEARNER = Config(hidden_units=(64,), learning_rate=0.01, epochs=80)
 LINEAR = Config(hidden_units=(), learning_rate=0.01, epochs=80)
@@ -88,7 +88,7 @@ def test_a_rate_that_blows_up_is_the_only_finding(noise):
 def test_what_hurts_most_comes_first():
     rows = classes(2_000, 60)
     scores = [score(error=0.3, rows=60, train_error=0.15), score(error=0.3, rows=60, train_error=0.15)]
-    found = diagnose_scores([*scores, score(status="diverged", rows=60)], rows)
+    found = findings_of(subject([*scores, score(status="diverged", rows=60)], rows))
     assert [finding.name for finding in found] == ["diverged", "high_bias", "high_variance"]
     assert found[0] == sanity.diverged([*scores, score(status="diverged", rows=60)])[0]
     assert found[1:] == bv.findings(bv.bias_variance(scores, rows), rows)
@@ -97,7 +97,7 @@ def test_what_hurts_most_comes_first():
 def test_optimal_error_and_tolerance_are_handed_on():
     rows = classes(2_000, 60)
     scores = [score(error=0.3, rows=60, train_error=0.15)]
-    given = diagnose_scores(scores, rows, optimal_error=0.15, tolerance=0.03)
+    given = findings_of(subject(scores, rows), optimal_error=0.15, tolerance=0.03)
     assert [finding.name for finding in given] == ["high_variance"]
     assert (given[0].evidence["optimal_error"], given[0].evidence["tolerance"]) == (0.15, 0.03)
 

@@ -6,8 +6,8 @@ common in networks that are well; they are a finding where training is hurt (`gu
 
 import numpy as np
 
-from caviar.diagnosis.finding import Finding, Severity
-from caviar.diagnosis.guard import Better, better, hurt, listed, share_diverged, stuck
+from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.guard import Better, better, hurt, leading, listed, severity, severity_of_training, stuck
 from caviar.diagnosis.subject import Subject
 
 _MOST = 0.5
@@ -55,7 +55,7 @@ def _dead(subject: Subject) -> list[Finding]:
     seen = subject.end or subject.start
     assert seen is not None
     still = np.where(cut, seen.constant, 0)
-    if still.max() <= _MOST or not (stuck(subject) or better(subject, "lower rate", "other start")):
+    if still.max() <= _MOST or leading(subject) in ("higher rate", "plain"):
         return []
     layer = int(still.argmax())
     meaning = (
@@ -64,7 +64,7 @@ def _dead(subject: Subject) -> list[Finding]:
         "there; a lower one, He initialisation, or leaky ReLU and ELU, which are never flat, keep them alive."
     )
     evidence = {"dead_units": still.tolist(), "activation": list(subject.config.activations)}
-    return [Finding("dead_units", _severity(subject), evidence, meaning, _SOURCE_UNITS)]
+    return [Finding("dead_units", severity_of_training(subject), evidence, meaning, _SOURCE_UNITS)]
 
 
 def _saturated(subject: Subject) -> list[Finding]:
@@ -74,7 +74,7 @@ def _saturated(subject: Subject) -> list[Finding]:
     at = start.saturated if end is None else np.minimum(start.saturated, end.saturated)
     ended = at if end is None else end.saturated
     worst = max(float(at.max()), float(ended.max()) if stuck(subject) else 0.0)
-    if worst <= _MOST:
+    if worst <= _MOST or leading(subject) == "plain":
         return []
     meaning = (
         f"In the hidden layers {listed(ended)} of all answers lie within 1 % of a bound of tanh or sigmoid (first "
@@ -82,7 +82,7 @@ def _saturated(subject: Subject) -> list[Finding]:
         "normalised inputs or ReLU units let it through."
     )
     evidence = {"saturated_at_start": start.saturated.tolist(), "saturated_at_end": ended.tolist()}
-    return [Finding("saturated_units", _severity(subject), evidence, meaning, _SOURCE_UNITS)]
+    return [Finding("saturated_units", severity_of_training(subject), evidence, meaning, _SOURCE_UNITS)]
 
 
 def _poor_start(subject: Subject) -> list[Finding]:
@@ -99,8 +99,4 @@ def _poor_start(subject: Subject) -> list[Finding]:
         "He for ReLU, Glorot for tanh and sigmoid."
     )
     evidence = best.evidence() | {"spread": start.spread.tolist(), "initializer": subject.config.initializer}
-    return [Finding("poor_initialization", _severity(subject), evidence, meaning, _SOURCE_START)]
-
-
-def _severity(subject: Subject) -> Severity:
-    return "critical" if stuck(subject) or share_diverged(subject) == 1 else "warning"
+    return [Finding("poor_initialization", severity(subject, best), evidence, meaning, _SOURCE_START)]

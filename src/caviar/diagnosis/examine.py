@@ -21,7 +21,7 @@ from caviar.network.config import Config
 from caviar.network.initializers import InitializerName
 from caviar.network.layers import Weights
 from caviar.training.drive import starting_weights
-from caviar.training.metrics import metric_for
+from caviar.training.metrics import MetricName, metric_for
 from caviar.training.plan import Program, lane_size, program_for
 from caviar.training.record import Run
 from caviar.training.scores import constant_score, networks_for, row_plan, score_runs
@@ -48,7 +48,9 @@ _NEXT_TO_NOTHING = {"dropout": 1e-6, "input_noise": 1e-9, "mixup": 1e-6, "max_no
 """What stands for none where a program is compiled for some."""
 
 
-def examine(split: Split, config: Config, train: Train, seeds: Sequence[int]) -> Subject:
+def examine(
+    split: Split, config: Config, train: Train, seeds: Sequence[int], metric: MetricName | None = None
+) -> Subject:
     """Train a config's networks and their companions in one list, and measure them.
 
     Args:
@@ -56,6 +58,7 @@ def examine(split: Split, config: Config, train: Train, seeds: Sequence[int]) ->
         config: to be diagnosed; its seed and rows are not read.
         train: trains networks.
         seeds: of its networks, at least one.
+        metric: of the scores; None is error or rmse.
     """
     plan = row_plan(split)
     mine = [network for seed in seeds for network in networks_for(config.changed(rows=1.0, seed=seed), plan)]
@@ -63,25 +66,31 @@ def examine(split: Split, config: Config, train: Train, seeds: Sequence[int]) ->
     beside = [companion.changed(seed=seed, rows=rows) for (_, _, companion), seed, rows in places]
     runs = train(split, [*mine, *beside])
     own, others = runs[: len(mine)], runs[len(mine) :]
-    return subject(own, split, [(*what[:2], run) for (what, _, _), run in zip(places, others, strict=True)])
+    return subject(own, split, [(*what[:2], run) for (what, _, _), run in zip(places, others, strict=True)], metric)
 
 
-def subject(runs: Sequence[Run], split: Split, companions: Sequence[tuple[CompanionKind, str, Run]] = ()) -> Subject:
+def subject(
+    runs: Sequence[Run],
+    split: Split,
+    companions: Sequence[tuple[CompanionKind, str, Run]] = (),
+    metric: MetricName | None = None,
+) -> Subject:
     """What was trained, measured.
 
     Args:
         runs: of one config, that differ in seed and fold only; with every seed the same folds.
         split: they were trained on it.
         companions: what was changed, how it is said, and the network, with a seed and fold of one of the runs.
+        metric: of the scores; None is error or rmse.
     """
     by_seed: dict[int, list[Run]] = {}
     for run in runs:
         by_seed.setdefault(run.config.seed, []).append(run)
-    metric = metric_for(split.task, None)
+    judged_by = metric_for(split.task, metric)
     paired = {(run.config.seed, run.config.rows): run for run in runs}
     against = [paired[run.config.seed, run.config.rows] for _, _, run in companions]
     sets = [*by_seed.values(), *([run] for _, _, run in companions), *([run] for run in against)]
-    scores = score_runs(split, sets, metric)
+    scores = score_runs(split, sets, judged_by)
     n = len(by_seed)
     found: dict[str, list[int]] = {}
     for number, (_, name, _) in enumerate(companions):
@@ -91,7 +100,7 @@ def subject(runs: Sequence[Run], split: Split, companions: Sequence[tuple[Compan
         config=runs[0].config.changed(rows=1.0),
         runs=tuple(runs),
         scores=tuple(scores[:n]),
-        constant=constant_score(split, metric),
+        constant=constant_score(split, judged_by),
         start=_probed(split, runs[0], starting_weights(runs[0].config, split)),
         end=next((seen for run in runs if run.best_epoch and (seen := _probed(split, run, run.weights))), None),
         companions=tuple(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from caviar.diagnosis.finding import Severity
 from caviar.diagnosis.intervals import LEVEL, Estimate, paired_gain
 from caviar.diagnosis.subject import Companion, CompanionKind, Subject
 
@@ -77,6 +78,22 @@ def better(subject: Subject, *kinds: CompanionKind) -> list[Better]:
         if gain.low > 0 and gain.value > max(_OF_LOSS * loss, of_constant) and (beyond_noise or beyond_best):
             found.append(Better(companion, gain, loss))
     return sorted(found, key=lambda one: -one.gain.value)
+
+
+def severity(subject: Subject, one: Better) -> Severity:
+    """Of what a companion shows: an info where another kind of change helps more, else by how bad things are."""
+    return severity_of_training(subject) if leading(subject) == one.companion.kind else "info"
+
+
+def leading(subject: Subject) -> CompanionKind | None:
+    """The kind of change that helps most; None where none does."""
+    every = better(subject, "higher rate", "lower rate", "plain", "other start")
+    return every[0].companion.kind if every else None
+
+
+def severity_of_training(subject: Subject) -> Severity:
+    """`critical` where nothing is learned, else `warning`."""
+    return "critical" if stuck(subject) or share_diverged(subject) == 1 else "warning"
 
 
 def stuck(subject: Subject) -> bool:

@@ -1,0 +1,173 @@
+"""Planted faults are seen by what is trained beside them; networks that are well are left in peace."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_moons
+
+import caviar
+from caviar.data.split import Split
+from caviar.diagnosis.diagnose import diagnose, findings_of, ordered
+from caviar.diagnosis.examine import examine, fitting_start
+from caviar.diagnosis.finding import FINDINGS, Finding
+from caviar.diagnosis.guard import better, hurt, stuck
+from caviar.network.config import Config
+from caviar.training.population import train
+from diagnosis.made_scores import classes, companion, score, subject
+
+WELL = Config(hidden_units=(16, 16), learning_rate=0.01, epochs=20)
+TRAINING = set(FINDINGS[: FINDINGS.index("worse_than_baseline")]) - {
+    "high_bias",
+    "high_variance",
+    "data_mismatch",
+    "overfit_dev",
+}
+
+
+@pytest.fixture(scope="module")
+def moons() -> Split:
+    """Two classes, 900 train rows and 600 dev rows that were given."""
+    x, y = make_moons(1_500, noise=0.2, random_state=0)
+    return dataclasses.replace(caviar.split(caviar.read((x, y)), dev=600, test=0), dev_given=True)
+
+
+def names(split, **settings) -> list[str]:
+    return [f.name for f in diagnose(WELL.changed(**settings), split) if f.severity != "info" and f.name in TRAINING]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def test_a_network_that_is_well_is_left_in_peace(moons, activation):
+    assert names(moons, activation=activation) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({"learning_rate": 1e-5}, "learning_rate_too_low"),
+        ({"optimizer": "sgd", "learning_rate": 1e6}, "diverged"),
+        (
+            {"optimizer": "momentum", "momentum": 0.99, "momentum_form": "sum", "learning_rate": 0.1},
+            "learning_rate_too_high",
+        ),
+        ({"initializer": "zeros"}, "symmetric_units"),
+        ({"initializer": "zeros", "activation": "tanh"}, "symmetric_units"),
+        ({"dropout": 0.9}, "over_regularized"),
+        ({"l2": 1e4}, "over_regularized"),
+        ({"activation": "tanh", "initializer": "normal", "initial_scale": 10.0}, "poor_initialization"),
+    ],
+)
+def test_the_fault_that_was_planted_is_named_first(moons, settings, first):
+    assert names(moons, **settings)[0] == first
+
+
+def test_eight_layers_of_sigmoid_with_small_weights_have_vanishing_gradients(moons):
+    found = diagnose(
+        WELL.changed(hidden_units=(16,) * 8, activation="sigmoid", initializer="normal", initial_scale=0.01), moons
+    )
+    (vanishing,) = (f for f in found if f.name == "vanishing_gradients")
+    assert vanishing.severity == "critical"
+    gains = vanishing.evidence["gains"]
+    assert len(gains) == 8
+    assert np.prod(gains) == pytest.approx(vanishing.evidence["ratio"], rel=0.5)
+    assert vanishing.evidence["ratio"] < 1e-6
+
+
+def test_companions_take_the_places_that_are_left(moons):
+    config = WELL.changed(dropout=0.5, initializer="normal", initial_scale=0.1)
+    seen = examine(moons, config, train, [0, 1])
+    assert [c.name for c in seen.companions] == [
+        "learning rate / 5",
+        "learning rate x 5",
+        "learning rate / 30",
+        "learning rate x 30",
+        "no regularisation",
+        "initializer he",
+    ]
+    assert [len(c.scores) for c in seen.companions] == [2] * 6
+    for one in seen.companions:
+        assert [s.config.seed for s in one.scores] == [s.config.seed for s in one.against] == [0, 1]
+        assert [s.config for s in one.against] == [s.config for s in seen.scores]
+    assert seen.companions[4].config.dropouts == (1e-6, 1e-6)
+    by_rate = [c.config.rate / config.rate for c in seen.companions[:4]]
+    np.testing.assert_allclose(by_rate, [0.2, 5, 1 / 30, 30])
+
+
+def test_companions_change_nothing_for_the_networks(moons):
+    seen = examine(moons, WELL, train, [0, 1])
+    alone = train(moons, [WELL.changed(seed=1)])[0]
+    np.testing.assert_array_equal(alone.weights[0].w, seen.runs[1].weights[0].w)
+
+
+def test_out_of_fold_companions_are_compared_on_the_rows_of_one_fold():
+    rows = caviar.split(caviar.read("iris"), test=0)
+    seen = examine(rows, WELL, train, [0])
+    assert len(seen.scores[0].loss) == rows.rows
+    assert {len(c.scores[0].loss) for c in seen.companions} == {int((rows.folds(5) == 0).sum())}
+    assert all(len(c.against[0].loss) == len(c.scores[0].loss) for c in seen.companions)
+
+
+def test_a_wide_network_has_no_companions(moons):
+    assert examine(moons, WELL.changed(hidden_units=(512, 512), epochs=1), train, [0]).companions == ()
+
+
+@pytest.mark.parametrize(("activation", "start"), [("relu", "he"), ("tanh", "glorot"), ("selu", "lecun")])
+def test_the_start_that_fits_an_activation(activation, start):
+    assert fitting_start(activation) == start
+
+
+def made(before, after, **others):
+    """A subject of three seeds and a companion of one, with these losses of 40 dev rows."""
+    own = [score(loss=loss) for loss in before]
+    beside = companion("lower rate", own[:1], [score(loss=after)])
+    return subject(own, classes(2_000, 60), companions=(beside,), **others)
+
+
+NOISE = np.random.default_rng(0).normal(scale=0.01, size=40)
+
+
+def test_a_companion_is_better_beyond_noise_and_by_an_amount_that_matters():
+    (one,) = better(made([0.5 + NOISE] * 3, 0.4 + NOISE), "lower rate")
+    assert one.share == pytest.approx(0.2, rel=0.01)
+    assert better(made([0.5 + NOISE] * 3, 0.4 + NOISE), "higher rate") == []
+    assert better(made([0.5 + NOISE] * 3, 0.47 + NOISE), "lower rate") == []  # 6 %
+    assert better(made([0.5 + NOISE] * 3, 0.4 + 90 * NOISE[::-1]), "lower rate") == []  # noise of rows
+    assert better(made([0.5 + NOISE, 0.38 + NOISE, 0.62 + NOISE], 0.4 + NOISE), "lower rate") == []  # noise of seeds
+    assert better(made([0.5 + NOISE, 0.38 + NOISE, 0.62 + NOISE], 0.2 + NOISE), "lower rate")  # better than all seeds
+    assert better(made([0.01 + NOISE / 99] * 3, 0.005 + NOISE / 99), "lower rate") == []  # half of next to nothing
+
+
+def test_stuck_is_as_bad_as_answering_every_row_alike():
+    rows = classes(2_000, 60)
+    assert stuck(subject([score(train_error=0.6)], rows))
+    assert not stuck(subject([score(train_error=0.3)], rows))
+    assert stuck(subject([score(status="diverged")], rows))
+    assert not hurt(subject([score(train_error=0.3)], rows))
+
+
+def test_findings_are_in_the_order_of_what_hurts():
+    def finding(name, severity):
+        return Finding(name, severity, {}, "", "")
+
+    given = [
+        finding("high_bias", "critical"),
+        finding("too_few_rows", "info"),
+        finding("high_variance", "warning"),
+        finding("learning_rate_too_high", "warning"),
+        finding("symmetric_units", "critical"),
+        finding("high_variance", "info"),
+    ]
+    assert [f.name for f in ordered(given)] == [
+        "symmetric_units",
+        "high_bias",
+        "learning_rate_too_high",
+        "high_variance",
+        "too_few_rows",
+    ]
+
+
+def test_networks_that_all_diverged_are_diagnosed(moons):
+    runs = train(moons, [WELL.changed(optimizer="sgd", learning_rate=1e30, seed=seed) for seed in range(2)])
+    from caviar.diagnosis.examine import subject as measured
+
+    assert [f.name for f in findings_of(measured(runs, moons))] == ["diverged"]
