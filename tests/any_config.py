@@ -57,6 +57,7 @@ def configs(draw, *, classes=3, most_units=300, most_layers=4, images=False):
     rows = draw(
         st.just(1.0)
         | st.just("train+dev")
+        | st.floats(1e-3, 1)
         | st.integers(2, 9).flatmap(lambda k: st.tuples(st.integers(0, k - 1), st.just(k)))
     )
     settings = st.fixed_dictionaries(

@@ -1,8 +1,8 @@
 """The value that everything after reading works on: prepared rows of train and dev, and sealed test rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from numbers import Integral
 from typing import Literal
@@ -22,6 +22,7 @@ from caviar.data.scaling import Scale
 from caviar.data.sealed import Part, Sealed, open_together
 from caviar.data.stored import Stored, in_memory
 from caviar.data.strata import fold_numbers, shuffled
+from caviar.data.subsets import Nested, nested_by_class, nested_by_time
 from caviar.data.target import Label, TargetCoding
 from caviar.data.task import Task
 from caviar.data.times import blocks_of_time
@@ -245,6 +246,37 @@ class Split:
         if self._times is not None:
             return blocks_of_time(self._times, int(k))
         return fold_rows(codes, self._together, self.rows, int(k), self.seed)
+
+    def subset(self, share: float, seed: int) -> Whole:
+        """Some of the train rows, to see what fewer of them are worth.
+
+        Args:
+            share: of the train rows, in (0, 1]; the nearest number of rows, at least one.
+            seed: another one chooses other rows.
+
+        Returns:
+            int64 (rows,) numbers of train rows, rising: a function of the split's seed and this one. A subset lies
+            inside every larger one of the same seed. Each has its share of every class; rows that stay together are
+            chosen together, and then sizes and classes are as near to that as they can. After a split by time they are
+            the latest rows, whatever the seed: what a shorter history would be. Rows from all over it would be
+            neighbours in time of those left out, and a tenth of them worth nearly all.
+        """
+        return self._nested(seed).first(share)
+
+    @cached_property
+    def _nested(self) -> Callable[[int], Nested]:
+        """The order of the train rows from which `subset` takes the first; the last few are remembered."""
+
+        @lru_cache(maxsize=8)
+        def order(seed: int) -> Nested:
+            if self._times is not None:
+                return nested_by_time(self._times[: self.n_train])
+            stream = np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, 5, seed])))
+            codes = self.y_train if self.classes else None
+            together = None if self._together is None else self._together[: self.n_train]
+            return nested_by_class(codes, together, self.n_train, stream)
+
+        return order
 
     def __repr__(self) -> str:
         sets = f"{self.n_train:,} train, {self.n_dev:,} dev and {self.n_test:,} test rows"

@@ -147,8 +147,11 @@ class Config:
             of every layer with `layers`, which takes about a tenth more time.
         precision: of the factors of products of weights and activations: `float32`; `tfloat32`, 10 bits behind the
             point, on a GPU only; `bfloat16`, 7 bits. Sums and everything else stay float32.
-        rows: 1.0 the training rows | (fold, folds) train and dev rows without that fold, which takes the place of
-            the dev set | "train+dev" all of them, with no dev set.
+        rows: 1.0 the training rows | a share of them in (0, 1), see `Split.subset`: chosen anew for every seed, a
+            smaller share inside a larger one | (fold, folds) train and dev rows without that fold, which takes the
+            place of the dev set | "train+dev" all of them, with no dev set. With a share, m is the number of rows used
+            and an epoch has as many steps as on all of them: passes over the subset follow each other, each shuffled
+            anew, so that networks of any share have the same number of updates, at the same learning rates.
         seed: of the starting weights, the order of the rows and dropout, in [0, 2^31); equal seeds share
             all random numbers.
 
@@ -474,13 +477,13 @@ class Config:
                 )
         elif isinstance(self.rows, tuple):
             if len(self.rows) != 2:
-                raise BadConfig(f"Config.rows must be 1.0, (fold, folds) or 'train+dev', got {self.rows!r}.")
+                raise BadConfig(f"Config.rows must be a share, (fold, folds) or 'train+dev', got {self.rows!r}.")
             _whole("rows", self.rows[1], 2, 1000)
             _whole("rows", self.rows[0], 0, self.rows[1] - 1, advice="It is (fold, folds), folds counted from 0.")
-        elif self.rows is True or self.rows != 1:
+        elif isinstance(self.rows, bool) or not isinstance(self.rows, (int, float)) or not 0 < self.rows <= 1:
             raise BadConfig(
-                f"Config.rows must be 1.0, (fold, folds) or 'train+dev', got {self.rows!r}. 1.0 means the "
-                "training rows."
+                f"Config.rows must be a share in (0, 1], (fold, folds) or 'train+dev', got {self.rows!r}. 1.0 means "
+                "the training rows."
             )
 
     @property

@@ -61,7 +61,8 @@ def lane_seconds(lane: Lane, configs: Sequence[Config], split: Split) -> float:
     activations = architecture.activations - architecture.inputs.features
     row = _PRODUCT * architecture.products_per_row + each * activations
     rows = configs[lane.members[0]].rows
-    measured = rows_measured(rows, split) + (split.n_dev if rows == 1.0 else 0)
+    # A share is measured in the program of all rows, and takes as long.
+    measured = rows_measured(rows, split) if program.pool == "train+dev" else rows_measured(1.0, split) + split.n_dev
     steps = steps_per_epoch(program, split)
     a_step = _STEP + lane.size * _WEIGHT * architecture.weights
     passed = _PASSES * steps * program.batch_size + measured

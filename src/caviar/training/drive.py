@@ -214,7 +214,7 @@ def _arrived(
     wanted = np.array([config.norm_statistics == "exact" for config in networks])[:, None]
     if wanted.any():
         exact = exact_statistics(
-            lane.program.architecture, state.kept, settings, split.x, groups(networks[0].rows, split)
+            lane.program.architecture, state.kept, settings, split.x, groups(networks[0].rows, split, lane.seed)
         )
         statistics = jax.tree.map(lambda own, other: np.where(wanted, own, other), exact, statistics)
     arrivals = []

@@ -20,7 +20,7 @@ from caviar.training.costs import compile_seconds, epochs_of, lane_seconds, step
 from caviar.training.lanes import lanes
 from caviar.training.memory import lane_bytes, places_with_room
 from caviar.training.packing import shapes_of
-from caviar.training.plan import Program, held_out, inputs_of, last_epoch
+from caviar.training.plan import Program, held_out, inputs_of, last_epoch, part_of_train
 
 _WORDS, _FIGURES = 32, (10, 12, 9, 9, 10, 10)
 """Columns of a table: for what distinguishes a program, and for its figures."""
@@ -135,7 +135,10 @@ def explain(split: Split, configs: Sequence[Config]) -> Plan:
         architecture, size = program.architecture, own[0].size
         epochs = sum(epochs_of(lane, ordered, split) for lane in own)
         all_done = size * architecture.products_per_row * epochs * steps_per_epoch(program, split) * program.batch_size
-        all_useful = sum(_products(c, program, split) * last_epoch(c, split) * used(c.rows) for c in members)
+        all_useful = sum(
+            _products(c, program, split) * last_epoch(c, split) * (_rows_of_a_share(c, program, split) or used(c.rows))
+            for c in members
+        )
         rows.append(
             Row(
                 program=words,
@@ -222,6 +225,14 @@ def _products(config: Config, program: Program, split: Split) -> int:
         return program.architecture.products_per_row
     shapes = shapes_of(config, inputs_of(split.width, split.image_shape), split.outputs)
     return sum(shape.inputs * shape.units * shape.places for shape in shapes)
+
+
+def _rows_of_a_share(config: Config, program: Program, split: Split) -> float:
+    """Rows in the mini-batches of an epoch of a network on a share of the train rows; 0 for any other."""
+    own = part_of_train(config.rows, split, config.seed)
+    if own is None:
+        return 0
+    return steps_per_epoch(program, split) * len(own) / -(-len(own) // program.batch_size)
 
 
 def _by_the_clock(lanes: Sequence[tuple[Program, float]], places: int) -> float:

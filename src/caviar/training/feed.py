@@ -13,7 +13,7 @@ from caviar.arrays import Numbers, Whole
 from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.training import mixup
-from caviar.training.plan import Program, epochs_planned
+from caviar.training.plan import Program, epochs_planned, part_of_train
 from caviar.training.rows import Order, drawn_rows, groups, on_disk, rows_per_window
 from caviar.training.schedules import learning_rates
 from caviar.training.step import Drawn
@@ -28,7 +28,7 @@ class Feed:
     """The steps of one lane.
 
     Attributes:
-        steps_per_epoch: updates in one pass over the rows.
+        steps_per_epoch: updates in one pass over the rows, also where only a share of them is used.
     """
 
     def __init__(
@@ -40,17 +40,21 @@ class Feed:
             program: of the lane.
             split: its data.
             seed: of the lane.
-            networks: the config in every place of the lane; all of one sampling.
+            networks: the config in every place of the lane; all of one sampling and, where they train on a share of
+                the train rows, of one share.
             epochs_per_call: most epochs that may end in one call.
         """
         pool = split.n_train if program.pool == "train" else split.rows
-        balance = split.y[:pool] if networks[0].sampling == "balanced" else None
-        self._order = Order(seed, pool, program.batch_size, balance=balance, window=rows_per_window(split))
-        self.steps_per_epoch = self._order.steps_per_epoch
+        self.steps_per_epoch = -(-pool // program.batch_size)
+        self._part = part_of_train(networks[0].rows, split, seed)
+        used = np.arange(pool) if self._part is None else self._part
+        balance = split.y[used] if networks[0].sampling == "balanced" else None
+        batch = min(program.batch_size, len(used))
+        self._order = Order(seed, len(used), batch, balance=balance, window=rows_per_window(split))
         self._per_call = epochs_per_call
         self._program, self._networks, self._dtype = program, networks, split.x.dtype
         self._epochs = [epochs_planned(config, split) for config in networks]
-        self._split, self._group = split, groups(networks[0].rows, split) if on_disk(split) else None
+        self._split, self._group = split, groups(networks[0].rows, split, seed) if on_disk(split) else None
 
     @property
     def most(self) -> int:
@@ -64,7 +68,8 @@ class Feed:
     def steps(self, at: int, n: int) -> "Steps":
         """The steps at..at+n-1, in arrays with room for `most`."""
         rows = np.full((self.most, self._program.batch_size), -1, np.int32)
-        rows[:n] = self._order.steps(at, at + n)
+        order = self._order.steps(at, at + n)
+        rows[:n, : order.shape[1]] = order if self._part is None else np.where(order < 0, -1, self._part[order])
         rates = np.zeros((len(self._networks), self.most), self._dtype)
         shares = np.ones((len(self._networks), self.most if self._program.mixed else 1), self._dtype)
         numbers = np.arange(at + 1, at + n + 1)

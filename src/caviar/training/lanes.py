@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from caviar.data.split import Split
-from caviar.network.config import Augment, Config, Sampling
+from caviar.network.config import Augment, Config, Rows, Sampling
 from caviar.training.plan import FOLDS, Program, lane_size, last_epoch, program_for
 
 
@@ -35,23 +35,29 @@ def lanes(configs: Sequence[Config], split: Split, members: Sequence[int] | None
         split: their data.
         members: places in the list of those that are to be trained; None: all.
     """
-    alike: dict[tuple[Program, int, Sampling, Augment, int], list[int]] = {}
+    alike: dict[tuple[Program, float, Sampling, Augment, int], list[int]] = {}
     for number in range(len(configs)) if members is None else members:
         config = configs[number]
-        folds = config.rows[1] if isinstance(config.rows, tuple) else 0
-        key = program_for(config, split), folds, config.sampling, config.augmentation, config.seed
+        key = program_for(config, split), _dealing(config.rows), config.sampling, config.augmentation, config.seed
         alike.setdefault(key, []).append(number)
     cut = []
-    for (program, folds, sampling, augment, seed), own in alike.items():
+    for (program, dealing, sampling, augment, seed), own in alike.items():
         # A network trained on train and dev together shares the compiled program of the folds, lane size included.
-        alike_folds = FOLDS if program.pool == "train+dev" else 0
-        size = lane_size(program.architecture, folds or alike_folds)
+        folds = int(dealing) if dealing > 1 else FOLDS
+        size = lane_size(program.architecture, folds if program.pool == "train+dev" else 0)
         own.sort(key=lambda number: last_epoch(configs[number], split), reverse=True)
         parts = [tuple(own[i : i + size]) for i in range(0, len(own), size)]
         cut += [Lane(program, sampling, augment, seed, size, part) for part in parts]
     cut.sort(key=lambda lane: -cost(lane, configs, split))
     dearest = {lane.program: lane for lane in reversed(cut)}
     return sorted(cut, key=lambda lane: dearest[lane.program] is not lane)
+
+
+def _dealing(rows: Rows) -> float:
+    """What networks must agree in to share the order of their rows: the number of folds, or the share of train."""
+    if isinstance(rows, tuple):
+        return rows[1]
+    return 0 if isinstance(rows, str) else rows
 
 
 def cost(lane: Lane, configs: Sequence[Config], split: Split, *, begin: int = 0, until: int | None = None) -> float:

@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from caviar.arrays import Mask, Numbers
+from caviar.arrays import Mask, Numbers, Whole
 from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.errors import BadConfig
 from caviar.network.activations import family, table
-from caviar.network.config import AugmentName, Config
+from caviar.network.config import AugmentName, Config, Rows
 from caviar.network.losses import LossName, OutputName
 from caviar.network.model import Architecture, Behaviour
 from caviar.network.own import own_network
@@ -149,6 +149,16 @@ def _check_target(config: Config, split: Split) -> None:
         )
 
 
+def pool_of(rows: Rows) -> Pool:
+    """The rows among which `Config.rows` chooses."""
+    return "train+dev" if isinstance(rows, (tuple, str)) else "train"
+
+
+def part_of_train(rows: Rows, split: Split, seed: int) -> Whole | None:
+    """The numbers of the train rows that a share chooses, rising; None where there is no share."""
+    return split.subset(rows, seed) if isinstance(rows, float) and rows < 1 else None
+
+
 def program_for(config: Config, split: Split) -> Program:
     """The program that trains `config` on `split`.
 
@@ -156,7 +166,8 @@ def program_for(config: Config, split: Split) -> Program:
         BadConfig: the config asks for something that this split does not have.
     """
     _check_target(config, split)
-    if config.early_stopping is not None and config.rows == 1.0 and not split.n_dev:
+    pool = pool_of(config.rows)
+    if config.early_stopping is not None and pool == "train" and not split.n_dev:
         raise BadConfig(
             f"Config.early_stopping needs dev rows to watch, got {config.early_stopping} on a split without any. "
             "Split with dev rows, or leave it out."
@@ -172,7 +183,6 @@ def program_for(config: Config, split: Split) -> Program:
             "array (rows, height, width, channels), or leave it out."
         )
     folds = config.rows[1] if isinstance(config.rows, tuple) else 0
-    pool: Pool = "train" if config.rows == 1.0 else "train+dev"
     rows = split.n_train if pool == "train" else split.rows
     if folds > rows:
         raise BadConfig(f"Config.rows must have at most as many folds as rows ({rows}), got {folds} folds.")
@@ -308,15 +318,21 @@ def relative_cost(config: Config, split: Split) -> float:
 
 
 def held_out(config: Config, split: Split) -> Mask:
-    """The train and dev rows on which a config's network is not trained, shape (rows,)."""
+    """The train and dev rows by which a config's network is judged, shape (rows,): none of those it is trained on."""
     if isinstance(config.rows, tuple):
         return split.folds(config.rows[1]) == config.rows[0]
-    return (np.arange(split.rows) >= split.n_train) & (config.rows == 1.0)
+    return (np.arange(split.rows) >= split.n_train) & (pool_of(config.rows) == "train")
+
+
+def trained_on(config: Config, split: Split) -> Mask:
+    """The train and dev rows on which a config's network is trained, shape (rows,)."""
+    own = part_of_train(config.rows, split, config.seed)
+    return ~held_out(config, split) if own is None else np.isin(np.arange(split.rows), own)
 
 
 def class_shares(config: Config, split: Split) -> Numbers:
     """The share of every class among the rows on which a config's network is trained."""
-    trained = split.y[~held_out(config, split)]
+    trained = split.y[trained_on(config, split)]
     return np.bincount(trained, minlength=split.outputs) / len(trained)
 
 
@@ -349,8 +365,8 @@ def prior_bias(config: Config, split: Split) -> Numbers:
 
 def hyperparameters(config: Config, split: Split) -> Hyperparameters:
     """The traced values of one config, as NumPy numbers."""
-    used = split.n_train if config.rows == 1.0 else int((~held_out(config, split)).sum())
-    without_folds = DEV if config.rows == 1.0 else NOBODY
+    used = split.n_train if config.rows == 1.0 else int(trained_on(config, split).sum())
+    without_folds = DEV if pool_of(config.rows) == "train" else NOBODY
     group = config.rows[0] if isinstance(config.rows, tuple) else without_folds
     limits = [math.inf if limit is None else limit for limit in (config.clip_norm, config.clip_value, config.max_norm)]
     behaviour = behaviour_of(config, keep=1 - np.asarray(config.dropouts, float))
@@ -375,4 +391,4 @@ def hyperparameters(config: Config, split: Split) -> Hyperparameters:
 
 TRAIN, DEV, NOBODY, FILLER = 0, 1, -1, -2
 """Groups of rows: without folds the training rows are group 0 and the dev rows group 1; with folds a row's group
-is its fold. No row is in group -1; rows of group -2 only fill up an array."""
+is its fold. No row is in group -1; rows of group -2 only fill up an array, or are left out of a share of train."""

@@ -30,8 +30,9 @@ from caviar.training.checkpoints import Checkpoints
 from caviar.training.drive import Arrival, Epochs, Standing, drive, starting_weights
 from caviar.training.lanes import Lane, cost, lanes
 from caviar.training.memory import places_with_room, with_less_memory
+from caviar.training.plan import part_of_train
 from caviar.training.record import Run
-from caviar.training.rows import device_data
+from caviar.training.rows import device_data, measured_rows
 from caviar.training.side_by_side import Tell, side_by_side
 
 
@@ -186,12 +187,16 @@ class _Population:
 
     def _drive(self, lane: Lane, until: int | None, device: devices.Device, tell: Tell) -> tuple[Arrival, ...] | None:
         """Train one lane on a device; None where there is no room for it."""
-        kind = self._configs[lane.members[0]].rows
+        rows = self._configs[lane.members[0]].rows
         # Nothing is put on the device by name: NumPy arrays and what a program gives back then share its compilation,
         # and `device_put` would take ten times as long for so many small arrays.
         try:
             with jax.default_device(device):
-                data = self._rows((0, kind[1]) if isinstance(kind, tuple) else kind, device)
+                if part_of_train(rows, self._split, lane.seed) is None:
+                    data = self._rows((0, rows[1]) if isinstance(rows, tuple) else rows, device)
+                else:  # drawn from the same rows as 1.0, of which the order takes its own
+                    measured = jax.device_put(measured_rows(rows, self._split, lane.seed))
+                    data = self._rows(1.0, device)._replace(measured=measured)
                 return drive(
                     lane,
                     self._split,

@@ -8,7 +8,7 @@ import numpy as np
 from caviar.arrays import Whole
 from caviar.data.split import Split
 from caviar.network.config import Rows
-from caviar.training.plan import DEV, FILLER, TRAIN
+from caviar.training.plan import DEV, FILLER, TRAIN, part_of_train, pool_of
 from caviar.training.step import Data, Drawn, Measured
 
 _MEASURED_LEAST, _MEASURED_MOST = 2_000, 10_000
@@ -92,24 +92,36 @@ class Order:
         return np.concatenate(self._members)[starts[classes] + (places * sizes[classes]).astype(int)]
 
 
-def groups(rows: Rows, split: Split) -> Whole:
-    """The group of every train and dev row for networks with this `Config.rows`: its fold, or TRAIN and DEV."""
+def groups(rows: Rows, split: Split, seed: int = 0) -> Whole:
+    """The group of every train and dev row for networks with this `Config.rows`: its fold, or TRAIN and DEV.
+
+    Args:
+        rows: of their configs.
+        split: the data.
+        seed: of their configs: it chooses the rows of a share; the others are FILLER.
+    """
     if isinstance(rows, tuple):
         return split.folds(rows[1]).astype(np.int32)
     if rows == "train+dev":
         return np.full(split.rows, TRAIN, np.int32)
-    return np.where(np.arange(split.rows) < split.n_train, TRAIN, DEV).astype(np.int32)
+    group = np.where(np.arange(split.rows) < split.n_train, TRAIN, DEV).astype(np.int32)
+    if (own := part_of_train(rows, split, seed)) is not None:
+        group[: split.n_train] = FILLER
+        group[own] = TRAIN
+    return group
 
 
-def rows_measured(rows: Rows, split: Split) -> int:
+def rows_measured(rows: Rows, split: Split, seed: int = 0) -> int:
     """Training rows on which losses are measured: twice the dev rows, so that dev is the noisier side, within bounds.
 
-    Out of fold all rows, because each is held out from some network.
+    Out of fold all rows, because each is held out from some network. Of a share no more than it has.
     """
     if isinstance(rows, tuple):
         return split.rows
-    trained = split.n_train if rows == 1.0 else split.rows
-    return min(trained, _MEASURED_MOST, max(_MEASURED_LEAST, 2 * split.n_dev))
+    trained = split.n_train if pool_of(rows) == "train" else split.rows
+    most = min(trained, _MEASURED_MOST, max(_MEASURED_LEAST, 2 * split.n_dev))
+    own = part_of_train(rows, split, seed)
+    return most if own is None else min(most, len(own))
 
 
 def on_disk(split: Split) -> bool:
@@ -134,27 +146,35 @@ def drawn_rows(split: Split, group: Whole, at: Whole | slice = slice(None)) -> D
     return Drawn(split.x[at], split.y[at], group[at], weight)  # pyright: ignore[reportArgumentType]
 
 
-def device_data(rows: Rows, split: Split) -> Data:
-    """The rows of a lane, and those on which the losses are measured cut into chunks."""
-    group = groups(rows, split)
-    trained = split.n_train if rows == 1.0 else split.rows
-    sampled = rows_measured(rows, split)
-    if sampled >= trained:
-        measured = np.arange(split.rows)
-    else:
+def device_data(rows: Rows, split: Split, seed: int = 0) -> Data:
+    """The rows of a lane, and those on which the losses are measured; see `groups`."""
+    drawn = None if on_disk(split) else drawn_rows(split, groups(rows, split, seed))
+    return Data(drawn, measured_rows(rows, split, seed))
+
+
+def measured_rows(rows: Rows, split: Split, seed: int = 0) -> Measured:
+    """The rows on which the losses are measured, cut into chunks.
+
+    Every share has the shape of 1.0, filled up, so that it needs no program of its own.
+    """
+    group, own = groups(rows, split, seed), part_of_train(rows, split, seed)
+    trained = split.n_train if pool_of(rows) == "train" else split.rows
+    of_train = rows_measured(rows if own is None else 1.0, split)
+    places = of_train + split.rows - trained
+    measured = np.arange(split.rows)
+    if of_train < trained:
         stream = np.random.Generator(np.random.Philox(key=split.seed, counter=[0, 2, 0, 0]))
-        sample = np.sort(stream.choice(trained, sampled, replace=False))
-        measured = np.concatenate([sample, np.arange(trained, split.rows)])
-    chunk = min(MEASURED_AT_ONCE if split.image_shape is None else IMAGES_AT_ONCE, len(measured))
-    chunks = -(-len(measured) // chunk)
+        sample = stream.choice(trained if own is None else own, rows_measured(rows, split, seed), replace=False)
+        measured = np.concatenate([np.sort(sample), np.arange(trained, split.rows)])
+    chunk = min(MEASURED_AT_ONCE if split.image_shape is None else IMAGES_AT_ONCE, places)
+    chunks = -(-places // chunk)
     short = chunks * chunk - len(measured)
     padded = np.concatenate([measured, np.zeros(short, int)])
     group_measured = np.concatenate([group[measured], np.full(short, FILLER, np.int32)])
-    on_device = Measured._make(
+    return Measured._make(
         (
             split.x[padded].reshape(chunks, chunk, -1).transpose(0, 2, 1).copy(),
             split.y[padded].reshape(chunks, chunk),
             group_measured.reshape(chunks, chunk),
         )
     )
-    return Data(None if on_disk(split) else drawn_rows(split, group), on_device)
