@@ -23,7 +23,7 @@ def combination(tried: Experiment) -> list[Outcome]:
 
 
 def combined(
-    start: Candidate, tried: Experiment, bench: Bench, seeds: Sequence[int]
+    start: Candidate, tried: Experiment, bench: Bench, seeds: Sequence[int], *, tries: int | None = None
 ) -> tuple[Candidate, Outcome | None]:
     """The best config that the remedies give.
 
@@ -32,6 +32,7 @@ def combined(
         tried: the experiment with single remedies.
         bench: trains and judges configs.
         seeds: as in `experiment`.
+        tries: for which the verdict allows; None is one more than there were single remedies.
 
     Returns:
         The candidate to go on with - the baseline where nothing was accepted - and the outcome of the
@@ -50,7 +51,7 @@ def combined(
             source="course section 2 (repeat until both are low)",
             scale=scales[0] if scales else "keep",
         )
-        (outcome,) = experiment(start, [remedy], bench, seeds, tries=len(tried.outcomes) + 1).outcomes
+        (outcome,) = experiment(start, [remedy], bench, seeds, tries=tries or len(tried.outcomes) + 1).outcomes
     better = [*tried.accepted, *([outcome] if outcome and outcome.verdict == "accepted" else [])]
     if not better:
         return tried.baseline, outcome

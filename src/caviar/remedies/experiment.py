@@ -17,7 +17,7 @@ from caviar.diagnosis.intervals import LEVEL, Estimate, paired_gain
 from caviar.network.config import Config
 from caviar.remedies.remedy import Remedy
 from caviar.training.plan import Program, program_for
-from caviar.training.scores import Score
+from caviar.training.scores import RowPlan, Score
 
 Verdict = Literal["accepted", "rejected", "undecided"]
 
@@ -32,7 +32,13 @@ Judge = Callable[[Split, Sequence[Config]], list[Score]]
 
 
 class Bench(Protocol):
-    """What trains and judges configs: a `Workbench`."""
+    """What trains and judges configs: a `Workbench`.
+
+    Attributes:
+        trained: the networks asked for so far, each with its data's fingerprint.
+    """
+
+    trained: set[tuple[str, Config]]
 
     def judge(self, split: Split, configs: Sequence[Config]) -> list[Score]:
         """On dev rows, or out of fold where data are few."""
@@ -46,6 +52,10 @@ class Bench(Protocol):
         """Whether judging these configs of one seed takes no longer than judging one of them."""
         ...
 
+    def recall(self, split: Split, config: Config, on: RowPlan) -> Score | None:
+        """The score of a config that was judged before by this plan, if it is known."""
+        ...
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Candidate:
@@ -53,6 +63,21 @@ class Candidate:
 
     config: Config
     split: Split
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rated:
+    """A candidate at the rate that one seed picked.
+
+    Attributes:
+        candidate: at that rate.
+        factor: of the rate it came with.
+        score: with that seed.
+    """
+
+    candidate: Candidate
+    factor: float
+    score: Score
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,16 +150,21 @@ def experiment(
     Returns:
         The baseline's scores and one Outcome per remedy, in the order in which they were tried.
     """
-    (chosen, _, before), *_ = _at_best_rates([baseline], bench, seeds)
+    ((chosen, before),) = _rated_and_judged([baseline], bench, seeds)
     outcomes = []
     for together in rounds(baseline, remedies):
-        treated = _at_best_rates([_treated(baseline, remedy) for remedy in together], bench, seeds)
-        for remedy, (candidate, factor, after) in zip(together, treated, strict=True):
-            gain, error_gain, verdict = compare(before, after, tries or len(remedies))
-            outcome = Outcome(remedy, verdict, gain, error_gain, after, candidate, factor)
+        judged = _rated_and_judged([treated(baseline, remedy) for remedy in together], bench, seeds)
+        for remedy, (rated, after) in zip(together, judged, strict=True):
+            outcome = outcome_of(remedy, rated, before, after, tries or len(remedies))
             tell(outcome)
             outcomes.append(outcome)
-    return Experiment(chosen, before, tuple(outcomes))
+    return Experiment(chosen.candidate, before, tuple(outcomes))
+
+
+def outcome_of(remedy: Remedy, rated: Rated, before: Sequence[Score], after: Sequence[Score], tries: int) -> Outcome:
+    """What the scores of baseline and remedy, paired by seed, say of it."""
+    gain, error_gain, verdict = compare(before, after, tries)
+    return Outcome(remedy, verdict, gain, error_gain, tuple(after), rated.candidate, rated.factor)
 
 
 def rounds(baseline: Candidate, remedies: Sequence[Remedy]) -> list[list[Remedy]]:
@@ -146,28 +176,44 @@ def rounds(baseline: Candidate, remedies: Sequence[Remedy]) -> list[list[Remedy]
     return [together for together in alike.values() if together]
 
 
-def _at_best_rates(
-    candidates: Sequence[Candidate], bench: Bench, seeds: Sequence[int]
-) -> list[tuple[Candidate, float, tuple[Score, ...]]]:
-    """Each candidate at the rate that one seed picks, that rate's factor, and the scores with the other seeds."""
-    options = [[Candidate(config, c.split) for config in at_rates(c.config, seeds[0])] for c in candidates]
-    # Where a device trains all rates of one seed at a time, every seed is trained with every rate at once: the lists
-    # below then find their scores.
-    free = [three for three in options if bench.fits(three[0].split, [option.config for option in three])]
-    judge_all(
-        [Candidate(o.config.changed(seed=s), o.split) for three in free for o in three for s in seeds], bench.judge
-    )
+def at_best_rates(candidates: Sequence[Candidate], bench: Bench, seed: int) -> list[Rated]:
+    """Every candidate at the best of three rates, by its loss with one seed."""
+    options = [[Candidate(config, c.split) for config in at_rates(c.config, seed)] for c in candidates]
     glances = iter(judge_all([option for three in options for option in three], bench.glance))
-    chosen, best = [], []
+    found = []
     for three in options:
         seen = [next(glances) for _ in three]
         k = min(range(len(three)), key=[score.loss.mean() for score in seen].__getitem__)
         # Early stopping watches the rows that judge: the others train for the epochs that were best for this seed.
-        chosen.append(Candidate(fixed_epochs(three[k].config, seen[k].best_epoch), three[k].split))
-        best.append(k)
-    replicas = [Candidate(c.config.changed(seed=seed), c.split) for c in chosen for seed in seeds[1:]]
+        chosen = Candidate(fixed_epochs(three[k].config, seen[k].best_epoch), three[k].split)
+        found.append(Rated(chosen, RATES[k], seen[k]))
+    return found
+
+
+def with_seeds(candidates: Sequence[Candidate], bench: Bench, seeds: Sequence[int]) -> list[tuple[Score, ...]]:
+    """The scores of every candidate, one per seed."""
+    replicas = [Candidate(c.config.changed(seed=seed), c.split) for c in candidates for seed in seeds]
     judged = iter(judge_all(replicas, bench.judge))
-    return [(c, RATES[k], tuple(next(judged) for _ in seeds[1:])) for c, k in zip(chosen, best, strict=True)]
+    return [tuple(next(judged) for _ in seeds) for _ in candidates]
+
+
+def _rated_and_judged(
+    candidates: Sequence[Candidate], bench: Bench, seeds: Sequence[int]
+) -> list[tuple[Rated, tuple[Score, ...]]]:
+    """Each candidate at the rate that the first seed picks, and its scores with the others."""
+    # Where a device trains all rates of one seed at a time, every seed is trained with every rate at once: the lists
+    # below then find their scores.
+    options = [(c.split, at_rates(c.config, seeds[0])) for c in candidates]
+    free = [
+        Candidate(config.changed(seed=seed), rows)
+        for rows, three in options
+        if bench.fits(rows, three)
+        for config in three
+        for seed in seeds
+    ]
+    judge_all(free, bench.judge)
+    rated = at_best_rates(candidates, bench, seeds[0])
+    return list(zip(rated, with_seeds([one.candidate for one in rated], bench, seeds[1:]), strict=True))
 
 
 def compare(before: Sequence[Score], after: Sequence[Score], tries: int = 1) -> tuple[Estimate, Estimate, Verdict]:
@@ -191,7 +237,8 @@ def compare(before: Sequence[Score], after: Sequence[Score], tries: int = 1) -> 
     return gain, error_gain, verdict
 
 
-def _treated(baseline: Candidate, remedy: Remedy) -> Candidate:
+def treated(baseline: Candidate, remedy: Remedy) -> Candidate:
+    """What a remedy makes of a baseline."""
     split = baseline.split.rescaled(remedy.scale) if remedy.scale != "keep" else baseline.split
     return Candidate(remedy.apply(baseline.config), split)
 
@@ -204,8 +251,8 @@ def fixed_epochs(config: Config, best_epoch: int) -> Config:
 
 
 def at_rates(config: Config, seed: int) -> list[Config]:
-    """The config at the three learning rates."""
-    return [config.at_rate(config.rate * factor).changed(seed=seed) for factor in RATES]
+    """The config at the three learning rates, to six digits: 0.3 of one and 3 of its tenth are then the same rate."""
+    return [config.at_rate(float(f"{config.rate * factor:.6g}")).changed(seed=seed) for factor in RATES]
 
 
 def judge_all(candidates: Sequence[Candidate], judge: Judge) -> list[Score]:

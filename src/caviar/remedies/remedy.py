@@ -1,4 +1,4 @@
-"""`Remedy`: one change to a config, with its reason."""
+"""`Remedy`: one change to a config, or something asked of a person, with its reason."""
 
 import dataclasses
 from typing import Any, Literal
@@ -7,21 +7,22 @@ from caviar.data.scaling import Scale
 from caviar.network.config import Config
 
 Keep = Literal["keep"]
-Against = Literal["bias", "variance", "training"]
+Against = Literal["bias", "variance", "training", "data"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Remedy:
-    """One thing changed, everything else as it was.
+    """One thing changed, everything else as it was; or what only a person can do.
 
     Attributes:
         name: short, as people say it.
-        against: what it is meant to cure: bias, variance, or slow and unstable training.
-        settings: fields of `Config` and their new values.
+        against: what it is meant to cure: bias, variance, slow and unstable training, or what is wrong with the data.
+        settings: fields of `Config` and their new values; several where they are prescribed together.
         reason: why it might help, in one sentence.
         cost: what it costs.
         source: where the rule comes from.
         scale: how inputs are normalised instead, or "keep".
+        asks: what a person is asked to do, such as to bring more rows: it cannot be tried, only told. Empty otherwise.
     """
 
     name: str
@@ -31,9 +32,10 @@ class Remedy:
     cost: str
     source: str
     scale: Scale | Keep = "keep"
+    asks: str = ""
 
     def apply(self, config: Config) -> Config:
-        """The config with this one thing changed."""
+        """The config with this one thing changed; the same where a person is asked."""
         return config.changed(**self.settings)
 
     def touches(self, other: "Remedy") -> bool:

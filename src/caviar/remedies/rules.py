@@ -1,29 +1,146 @@
-"""The basic recipe as a table: finding -> remedies, in the order of the course.
+"""The table: finding -> remedies, in the order of the course, and where it is silent in that of the best practice.
 
-High bias: a larger network, longer training, a better optimiser, another architecture. Then high variance: more data,
-L2, dropout, early stopping, another architecture. Batch norm and normalisation are prescribed for slow or unstable
-training, never for variance.
+Read a line as: "when the diagnosis finds this, try that first". What a network does already is left out, so that
+several names of one cure may stand side by side.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from caviar.data.split import Split
 from caviar.data.transformed import Transformed
-from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.finding import Finding, FindingName
 from caviar.network.config import OF_LAYERS, Config
-from caviar.remedies.remedy import Against, Remedy, with_layers
-from caviar.training.plan import epochs_planned
+from caviar.remedies.asks import (
+    BY_PERSON,
+    checked_labels,
+    checked_values,
+    more_rare_rows,
+    more_rows,
+    rows_like_dev,
+)
+from caviar.remedies.basic import (
+    adam,
+    augmentation,
+    batch_norm,
+    cosine_decay,
+    deeper_network,
+    dropout,
+    early_stopping,
+    l2,
+    label_smoothing,
+    larger_network,
+    longer_training,
+    momentum,
+    other_normalisation,
+    robust_normalisation,
+    silu_units,
+    standard_normalisation,
+    weight_decay,
+)
+from caviar.remedies.case import Case, Rule
+from caviar.remedies.remedy import Remedy
+from caviar.remedies.repairs import (
+    balanced_sampling,
+    balanced_weights,
+    clipping,
+    elu_units,
+    faster,
+    fewer_epochs,
+    fewer_layers,
+    fitting_loss,
+    fitting_weights,
+    half_regularisation,
+    larger_batch,
+    leaky_relu_units,
+    less_momentum,
+    rate_seen_best,
+    relu_units,
+    robust_loss,
+    slower,
+    usual_batch,
+    usual_epochs,
+    usual_rate,
+    usual_regularisation,
+    usual_settings,
+    usual_width,
+    warm_up,
+    without_regularisation,
+)
 
-_RECIPE = "course section 2 (the basic recipe)"
-_WIDEST = 512
-_SMOOTHING, _DECAY = 0.1, 0.01
+_thrice = longer_training(3)
+
+REMEDIES: Mapping[FindingName, list[Rule]] = {
+    # Steps
+    "learning_rate_too_high": [rate_seen_best, slower(10), slower(100), usual_rate, warm_up, clipping],
+    "learning_rate_too_low": [rate_seen_best, faster(10), faster(100), usual_rate, adam],
+    "diverged": [rate_seen_best, slower(10), slower(100), fitting_weights, usual_settings, clipping],
+    "oscillating_loss": [rate_seen_best, slower(10), less_momentum, cosine_decay, larger_batch, clipping],
+    "batch_too_small": [larger_batch, usual_batch, slower(10)],
+    "batch_too_large": [usual_batch, faster(10)],
+    "plateau": [fitting_weights, relu_units, adam, faster(10), usual_batch, usual_settings],
+    "saddle": [fitting_weights, adam, momentum, usual_batch, faster(10)],
+    # Starting weights and units
+    "symmetric_units": [fitting_weights],
+    "poor_initialization": [fitting_weights, relu_units, batch_norm],
+    "initial_loss_off": [fitting_weights, standard_normalisation],
+    "vanishing_gradients": [relu_units, fewer_layers, batch_norm, fitting_weights],
+    "exploding_gradients": [fitting_weights, clipping, batch_norm, fewer_layers, slower(10)],
+    "dead_units": [slower(10), fitting_weights, leaky_relu_units, elu_units, slower(100)],
+    "saturated_units": [fitting_weights, relu_units, slower(10), batch_norm, standard_normalisation],
+    "no_gradient": [fitting_weights, leaky_relu_units, slower(10)],
+    # What is asked of the network
+    "wrong_output_activation": [fitting_loss],
+    "wrong_loss": [fitting_loss],
+    "unnormalized_inputs": [standard_normalisation, robust_normalisation, batch_norm],
+    # How much it fits
+    "worse_than_baseline": [fitting_loss, usual_settings, standard_normalisation, usual_epochs, faster(10), slower(10)],
+    "cannot_overfit_batch": [usual_settings, fitting_weights, usual_rate, without_regularisation, usual_width],
+    "undertrained": [usual_epochs, _thrice, faster(10), longer_training(10)],
+    "over_regularized": [without_regularisation, usual_regularisation, half_regularisation],
+    "overtrained": [fewer_epochs, early_stopping, l2("strong L2", 1e-3), dropout(0.5), slower(10)],
+    # The basic recipe
+    "high_bias": [
+        usual_width,
+        usual_regularisation,
+        larger_network,
+        deeper_network,
+        _thrice,
+        cosine_decay,
+        adam,
+        momentum,
+        silu_units,
+    ],
+    "high_variance": [
+        more_rows,
+        augmentation,
+        l2("L2", 1e-4),
+        l2("strong L2", 1e-3),
+        dropout(0.2),
+        dropout(0.5),
+        early_stopping,
+        label_smoothing,
+        weight_decay,
+    ],
+    # Data
+    "data_mismatch": [rows_like_dev, augmentation, early_stopping, weight_decay],
+    "label_noise": [checked_labels, label_smoothing, early_stopping, l2("strong L2", 1e-3), dropout(0.5), robust_loss],
+    "class_imbalance": [balanced_weights, balanced_sampling, more_rare_rows],
+    "outliers": [checked_values, robust_normalisation, robust_loss],
+}
+"""What a change of a config can cure; `asks.BY_PERSON` has the others."""
+
+_STEADIER: list[Rule] = [batch_norm, other_normalisation]
+"""For slow or unstable training, never against variance."""
+
+_OF_RECIPE: tuple[FindingName, ...] = ("high_bias", "high_variance", "too_few_rows")
 
 
 def prescribe(findings: Sequence[Finding], config: Config, split: Split) -> list[Remedy]:
     """The remedies for a config, those against what was found first.
 
-    Where neither bias nor variance was found high, or could not be told, the remedies of both are listed: the course's
-    order decides, and the experiment.
+    First come those of the findings, in the order of these, then the basic recipe: where neither bias nor variance was
+    found high, or could not be told, the remedies of both are listed, and the course's order decides, and the
+    experiment. Findings that are only worth knowing come last.
 
     Args:
         findings: of `diagnose`.
@@ -31,22 +148,52 @@ def prescribe(findings: Sequence[Finding], config: Config, split: Split) -> list
         split: its data.
 
     Returns:
-        Remedies that change something; what the config already does is left out.
+        Remedies that change something, and those that ask something of a person; what the config already does is left
+        out.
     """
-    names = {finding.name for finding in findings}
-    order: list[Against] = ["bias", "variance", "training"]
-    if "diverged" in names:
-        order = ["training", "bias", "variance"]
-    elif "high_variance" in names and "high_bias" not in names:
-        order = ["variance", "training", "bias"]
-    longer = 2 if order[0] == "variance" else 3
-    recipe = [*_against_bias(config, split, longer), *_against_variance(config, split), *_for_training(config, split)]
-    return [
-        remedy
-        for against in order
-        for remedy in recipe
-        if remedy.against == against and _possible(remedy, config) and _changes(remedy, config, split)
+    names: set[FindingName] = {finding.name for finding in findings}
+    first = [f for f in findings if f.name not in _OF_RECIPE and f.severity != "info"]
+    last = [f for f in findings if f not in first and f.name not in ("high_bias", "high_variance")]
+    case = Case(config, split)
+    offered = [
+        *(remedy for finding in first for remedy in _against(finding, config, split)),
+        *(remedy for rule in _recipe(names) if (remedy := rule(case)) is not None),
+        *(remedy for finding in last for remedy in _against(finding, config, split)),
     ]
+    found: dict[str, Remedy] = {}
+    for remedy in offered:
+        useful = bool(remedy.asks) or (_possible(remedy, config) and _changes(remedy, config, split))
+        if useful and not any(_alike(remedy, other) for other in found.values()):
+            found.setdefault(remedy.name, remedy)
+    return list(found.values())
+
+
+def _against(finding: Finding, config: Config, split: Split) -> Iterator[Remedy]:
+    """What the table says of a finding."""
+    case = Case(config, split, finding.evidence)
+    for rule in REMEDIES.get(finding.name) or BY_PERSON[finding.name]:
+        if (remedy := rule(case)) is not None:
+            yield remedy
+
+
+def _recipe(names: set[FindingName]) -> list[Rule]:
+    """Bias, then variance, then steadier training; the last first where training fails, bias last where it is low."""
+    bias, variance = REMEDIES["high_bias"], REMEDIES["high_variance"]
+    if "high_bias" not in names:
+        bias = [rule for rule in bias if rule not in (usual_width, usual_regularisation)]
+    if "high_variance" not in names:
+        variance = [rule for rule in variance if rule is not more_rows]
+    if "diverged" in names:
+        return [*_STEADIER, *bias, *variance]
+    if "high_variance" in names and "high_bias" not in names:
+        twice = [longer_training(2) if rule is _thrice else rule for rule in bias]
+        return [*variance, *_STEADIER, *twice]
+    return [*bias, *variance, *_STEADIER]
+
+
+def _alike(remedy: Remedy, other: Remedy) -> bool:
+    """Whether two remedies are one under two names."""
+    return not (remedy.asks or other.asks) and (remedy.settings, remedy.scale) == (other.settings, other.scale)
 
 
 def _possible(remedy: Remedy, config: Config) -> bool:
@@ -54,152 +201,8 @@ def _possible(remedy: Remedy, config: Config) -> bool:
     return config.network is None or not remedy.settings.keys() & {*OF_LAYERS, "hidden_units"}
 
 
-def _against_bias(config: Config, split: Split, longer: int) -> Iterator[Remedy]:
-    wide = config.hidden_units or (32,)
-    if max(wide) < _WIDEST:
-        yield Remedy(
-            "larger network",
-            "bias",
-            with_layers(config, _scaled(wide, 2)),
-            "Twice the units can fit more.",
-            "up to four times the time",
-            _RECIPE,
-        )
-    yield Remedy(
-        "deeper network",
-        "bias",
-        with_layers(config, (*wide, wide[-1])),
-        "One more hidden layer can build on the last.",
-        "one more layer's time",
-        _RECIPE,
-    )
-    yield Remedy(
-        "longer training",
-        "bias",
-        {"epochs": longer * epochs_planned(config, split), "stop_after": None},
-        "The objective may still be falling.",
-        f"{longer} times the time",
-        _RECIPE,
-    )
-    yield Remedy(
-        "cosine decay",
-        "bias",
-        {"schedule": "cosine", "decay_rate": None},
-        "Steps that shrink to nothing settle where constant ones keep jumping.",
-        "none",
-        "Loshchilov & Hutter 2017; course section 5 (decay)",
-    )
-    for name, reason in (
-        ("adam", "Adam adapts the step of every weight."),
-        ("momentum", "Momentum averages the gradients of past mini-batches."),
-    ):
-        yield Remedy(
-            name,
-            "bias",
-            {"optimizer": name, "learning_rate": None},
-            reason,
-            "none",
-            "course section 5 (optimisers)",
-        )
-    if config.hidden_units:
-        yield Remedy(
-            "SiLU units",
-            "bias",
-            {"activation": "silu"},
-            "A smooth activation, another architecture.",
-            "a fifth more time",
-            "Elfwing et al. 2018; " + _RECIPE,
-        )
-
-
-def _against_variance(config: Config, split: Split) -> Iterator[Remedy]:
-    m = split.n_train
-    for name, share in (("L2", 1e-4), ("strong L2", 1e-3)):
-        yield Remedy(
-            name,
-            "variance",
-            {"l2": config.l2 + _round(share * m)},
-            "Smaller weights make a smoother function.",
-            "none",
-            "course section 3 (L2)",
-        )
-    if config.hidden_units:
-        for rate in (rate for rate in (0.2, 0.5) if rate > max(config.dropouts)):
-            yield Remedy(
-                f"dropout {rate}",
-                "variance",
-                {"dropout": rate},
-                "No unit can rely on one other unit.",
-                "slower learning",
-                "Srivastava et al. 2014; course section 3 (dropout)",
-            )
-    if split.n_dev:  # rows to watch
-        yield Remedy(
-            "early stopping",
-            "variance",
-            {"early_stopping": max(5, epochs_planned(config, split) // 6)},
-            "Stops before the network learns its rows by heart.",
-            "none: it saves time",
-            "course section 3 (early stopping)",
-        )
-    if split.task == "classification" and config.label_smoothing < _SMOOTHING:
-        yield Remedy(
-            "label smoothing",
-            "variance",
-            {"label_smoothing": _SMOOTHING},
-            "The network need not become certain.",
-            "none",
-            "Szegedy et al. 2016",
-        )
-    if config.weight_decay < _DECAY:
-        yield Remedy(
-            "weight decay",
-            "variance",
-            {"weight_decay": _DECAY, **({"optimizer": "adamw"} if config.optimizer == "adam" else {})},
-            "Weights shrink a little at every step, whatever their gradient's size.",
-            "none",
-            "Loshchilov & Hutter 2019",
-        )
-
-
-def _for_training(config: Config, split: Split) -> Iterator[Remedy]:
-    if config.hidden_units:
-        yield Remedy(
-            "batch norm",
-            "training",
-            {"batch_norm": True} | ({"layer_norm": False} if config.layer_norm else {}),
-            "Every layer sees inputs of one scale, so larger rates work.",
-            "a quarter more time",
-            "Ioffe & Szegedy 2015; course section 7",
-        )
-    scale = "robust" if split.scale != "robust" else "standard"
-    yield Remedy(
-        f"{scale} normalisation",
-        "training",
-        {},
-        "Outliers no longer stretch the scale of their column."
-        if scale == "robust"
-        else "Every column gets mean 0 and standard deviation 1.",
-        "none",
-        "course section 1 (normalised inputs); Holzmüller et al. 2024 for the robust form",
-        scale,
-    )
-
-
 def _changes(remedy: Remedy, config: Config, split: Split) -> bool:
     """Whether the remedy would change anything."""
     if remedy.scale != "keep":
         return remedy.scale != split.scale and not isinstance(split.preparation, Transformed)
-    own = "adam" if config.optimizer == "adamw" else config.optimizer
-    if remedy.settings.keys() >= {"optimizer", "learning_rate"} and remedy.settings["optimizer"] == own:
-        return False
     return remedy.apply(config) != config
-
-
-def _scaled(units: Iterable[int], factor: float) -> tuple[int, ...]:
-    return tuple(max(1, round(n * factor)) for n in units)
-
-
-def _round(value: float) -> float:
-    """To two significant digits, as a person would write it."""
-    return float(f"{value:.2g}")
