@@ -17,7 +17,20 @@ import caviar
 from caviar import errors
 
 ROOT = Path(__file__).parent.parent
-FUNCTIONS = {"diagnose", "ewa", "improve", "load", "predict", "prescribe", "read", "save", "split", "train", "tune"}
+FUNCTIONS = {
+    "diagnose",
+    "ewa",
+    "improve",
+    "learning_rate_sweep",
+    "load",
+    "predict",
+    "prescribe",
+    "read",
+    "save",
+    "split",
+    "train",
+    "tune",
+}
 
 
 def submodules():

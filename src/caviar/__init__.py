@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from caviar.data.table import Table as Table
     from caviar.diagnosis.diagnose import diagnose as diagnose
     from caviar.diagnosis.finding import Finding as Finding
+    from caviar.diagnosis.learning_rate import LearningRateSweep as LearningRateSweep
+    from caviar.diagnosis.learning_rate import learning_rate_sweep as learning_rate_sweep
     from caviar.errors import CaviarError as CaviarError
     from caviar.improvement import Improvement as Improvement
     from caviar.improvement import improve as improve
@@ -49,6 +51,7 @@ __all__ = [
     "Finding",
     "Improvement",
     "Integer",
+    "LearningRateSweep",
     "LogUniform",
     "Model",
     "OneMinusLogUniform",
@@ -63,6 +66,7 @@ __all__ = [
     "diagnose",
     "ewa",
     "improve",
+    "learning_rate_sweep",
     "load",
     "predict",
     "prescribe",
@@ -81,6 +85,7 @@ _HOME = {
     "Finding": "caviar.diagnosis.finding",
     "Improvement": "caviar.improvement",
     "Integer": "caviar.tuning.space",
+    "LearningRateSweep": "caviar.diagnosis.learning_rate",
     "LogUniform": "caviar.tuning.space",
     "Model": "caviar.training.saved",
     "OneMinusLogUniform": "caviar.tuning.space",
@@ -95,6 +100,7 @@ _HOME = {
     "diagnose": "caviar.diagnosis.diagnose",
     "ewa": "caviar.training.averages",
     "improve": "caviar.improvement",
+    "learning_rate_sweep": "caviar.diagnosis.learning_rate",
     "load": "caviar.training.saved",
     "predict": "caviar.training.saved",
     "prescribe": "caviar.remedies.rules",

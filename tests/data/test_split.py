@@ -347,3 +347,15 @@ def test_a_given_set_may_be_small_and_of_one_class():
     few = caviar.read(rows.filter(pl.col("y") == "a").head(3), target="y")
     done = split(caviar.read(rows, target="y"), dev=few, test=0)
     assert (done.n_train, done.n_dev) == (40, 3)
+
+
+def test_some_train_rows_alone_leave_everything_else_as_it_is():
+    whole = split(table(100), dev=20, test=10, group="number")
+    some = whole.with_train(np.arange(60)[::-2])
+    np.testing.assert_array_equal(some.x_train, whole.x_train[:60][::-2])
+    np.testing.assert_array_equal(some.y_train, whole.y_train[:60][::-2])
+    np.testing.assert_array_equal(some.x_dev, whole.x_dev)
+    assert some.sizes == {"train": 30, "dev": 20, "test": 10}
+    assert some.raw()["train"].target.to_list() == whole.raw()["train"].target[:60].to_list()[::-2]
+    assert some.fingerprint != whole.fingerprint
+    assert np.bincount(some.folds(5)).tolist() == [10] * 5

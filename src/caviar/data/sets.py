@@ -225,6 +225,28 @@ class Split:
             explanation=(*self._about, *preparation.words()),
         )
 
+    def with_train(self, rows: Whole) -> "Split":
+        """The same split with some of its train rows only; dev, bridge and sealed rows stay.
+
+        Args:
+            rows: numbers of train rows, each in [0, n_train), in the order in which they are to stand.
+        """
+        kept = np.concatenate([rows, np.arange(self.n_train, self.rows)])
+
+        def of_kept(values: np.ndarray | None) -> np.ndarray | None:
+            return None if values is None else frozen(values[kept])
+
+        return replace(
+            self,
+            x=frozen(np.asarray(self.x[kept])),
+            y=frozen(self.y[kept]),
+            weight=of_kept(self.weight),
+            n_train=len(rows),
+            _train=self._train.rows(rows),
+            _together=of_kept(self._together),
+            _times=of_kept(self._times),
+        )
+
     def folds(self, k: int = 5) -> Whole:
         """Fold number of every train and dev row, for cross-validation.
 

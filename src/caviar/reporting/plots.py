@@ -21,6 +21,7 @@ from caviar.arrays import Numbers
 from caviar.data.task import Task
 from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.intervals import Estimate
+from caviar.diagnosis.learning_rate import LearningRateSweep
 from caviar.reporting import words
 from caviar.training.metrics import MetricName
 from caviar.tuning.search import Study, criterion
@@ -203,6 +204,32 @@ def search(study: Study, metric: MetricName, label: str) -> str:
         axes.plot(x[best], shown[best], "*", color="#c53030", markersize=10)
         axes.set_title(f"1 - {name}" if isinstance(dimension, OneMinusLogUniform) else words.name_of(name))
         axes.set_ylabel(label, fontsize=8)
+    return _svg(figure)
+
+
+def learning_rates(sweep: LearningRateSweep) -> str:
+    """Held-out loss against the learning rate, one point per seed; networks that diverged stand on the upper edge."""
+    figure, (axes,) = _panels(1, width=7.2, height=3.2)
+    rates, losses, constant = np.array(sweep.rates), sweep.losses, float(sweep.constant.mean())
+    top = 2 * constant
+    for seed in range(losses.shape[1]):
+        gone, low = sweep.diverged[:, seed], np.minimum(losses[:, seed], top)
+        label = "one seed" if seed == 0 else None
+        axes.plot(rates[~gone], low[~gone], "o", color=HELD_OUT, markersize=3, alpha=0.6, label=label)
+        if gone.any():
+            axes.plot(rates[gone], np.full(gone.sum(), top), "x", color="#c53030", markersize=6, clip_on=False)
+    ended = np.where(sweep.diverged.any(axis=1), np.nan, np.minimum(losses.mean(axis=1), top))
+    axes.plot(rates, ended, color=HELD_OUT, label="mean")
+    axes.axhline(constant, color=GREY, linestyle="--", linewidth=1, label="constant model")
+    if sweep.working is not None and sweep.as_good is not None:
+        axes.axvspan(*sweep.working, color=GREY, alpha=0.15, linewidth=0, label="works")
+        axes.axvspan(*sweep.as_good, color=GOOD, alpha=0.2, linewidth=0, label="as good as the best")
+    axes.axvline(sweep.config.rate, color="black", linewidth=0.8, linestyle=":", label="the config's own")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(f"learning rate, {sweep.steps:,} steps (crosses: diverged)")
+    axes.set_ylabel("held-out loss")
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return _svg(figure)
 
 
