@@ -24,10 +24,9 @@ from caviar.diagnosis import sanity
 from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
 from caviar.diagnosis.data import diagnose_data
 from caviar.diagnosis.diagnose import findings_of
-from caviar.diagnosis.examine import examine
+from caviar.diagnosis.examine import examine, networks
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import paired_gain
-from caviar.diagnosis.subject import Subject
 from caviar.errors import BadConfig, BadData
 from caviar.network.config import Config
 from caviar.remedies.combine import combined
@@ -244,14 +243,13 @@ class _Loop:
         about_data = self._check_data()
         self._stage("Baselines")
         seeds = self._seeds(_BASELINE_SEEDS)
-        seen = examine(self.split, self.start, self.bench.train, seeds, self.metric)
-        self.bench.keep(self.split, seen.scores)
+        limits = self._examine(seeds)
         baselines = train_baselines(self.split, self.start, self.bench, own=self.own, seeds=seeds, metric=self.metric)
         self._tell_baselines(baselines)
 
         self._stage("Diagnosis")
         before = self._bias_variance(baselines[-1].scores, self.split)
-        findings = self._diagnose(seen, baselines)
+        findings = self._diagnose(limits, baselines)
 
         self._stage("Remedies")
         seeds = self._seeds(1 + _COMPARING_SEEDS)
@@ -357,9 +355,21 @@ class _Loop:
             if error.value < self.best_error:
                 self.best_error, self.best_name = error.value, baseline.name
 
-    def _diagnose(self, seen: Subject, baselines: Sequence[Baseline]) -> list[Finding]:
+    def _examine(self, seeds: Sequence[int]) -> list[Finding]:
+        """What limits the start, by its networks and what is trained beside them; an interrupted run knows it."""
+
+        def look() -> list[dict[str, Any]]:
+            seen = examine(self.split, self.start, self.bench.train, seeds, self.metric)
+            self.bench.keep(self.split, seen.scores)
+            return [finding.to_json() for finding in findings_of(seen, optimal_error=self.optimal_error)]
+
+        found = [Finding(**one) for one in self.folder.plan("findings", look)]
+        self.bench.trained.update((self.split.fingerprint, one) for one in networks(self.split, self.start, seeds))
+        return found
+
+    def _diagnose(self, limits: Sequence[Finding], baselines: Sequence[Baseline]) -> list[Finding]:
         """What limits the start, and whether it loses to a simpler model."""
-        found = findings_of(seen, optimal_error=self.optimal_error)
+        found = list(limits)
         mine = np.stack([score.loss for score in baselines[-1].scores])
         for baseline in baselines[:2]:
             simpler = np.broadcast_to(baseline.scores[0].loss, mine.shape)

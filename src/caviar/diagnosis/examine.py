@@ -60,13 +60,21 @@ def examine(
         seeds: of its networks, at least one.
         metric: of the scores; None is error or rmse.
     """
-    plan = row_plan(split)
-    mine = [network for seed in seeds for network in networks_for(config.changed(rows=1.0, seed=seed), plan)]
-    places = _places(split, config, seeds)
-    beside = [companion.changed(seed=seed, rows=rows) for (_, _, companion), seed, rows in places]
-    runs = train(split, [*mine, *beside])
+    mine, places = _own(split, config, seeds), _places(split, config, seeds)
+    runs = train(split, networks(split, config, seeds))
     own, others = runs[: len(mine)], runs[len(mine) :]
     return subject(own, split, [(*what[:2], run) for (what, _, _), run in zip(places, others, strict=True)], metric)
+
+
+def networks(split: Split, config: Config, seeds: Sequence[int]) -> list[Config]:
+    """What `examine` trains: the config's own networks, then those of its companions."""
+    beside = [one.changed(seed=seed, rows=rows) for (_, _, one), seed, rows in _places(split, config, seeds)]
+    return [*_own(split, config, seeds), *beside]
+
+
+def _own(split: Split, config: Config, seeds: Sequence[int]) -> list[Config]:
+    plan = row_plan(split)
+    return [network for seed in seeds for network in networks_for(config.changed(rows=1.0, seed=seed), plan)]
 
 
 def subject(
