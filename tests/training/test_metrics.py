@@ -145,3 +145,11 @@ def test_many_pairs_have_the_auc_of_few(ties, monkeypatch):
     by_pairs = score("auc", logits, y, 1.0, w)
     monkeypatch.setattr(metrics, "_PAIRS", 0)
     np.testing.assert_allclose(score("auc", logits, y, 1.0, w), by_pairs, rtol=1e-10)
+
+
+def test_an_auc_is_never_above_1():
+    """23 rows, perfectly told apart: 1 / 23 in floats, summed, is more than 1."""
+    for positives in range(1, 60):
+        y = (np.arange(60) < positives).astype(int)
+        logits = np.column_stack([np.zeros(60), 2.0 * y])
+        assert score("auc", logits, y, 1.0)[0] <= 1

@@ -127,7 +127,7 @@ def _auc(scores: Numbers, positive: Mask, w: Numbers) -> Numbers:
         one, other = scores[positive][:, None], scores[~positive][None, :]
         wins = (one > other) + 0.5 * (one == other)
         hits, misses = w[:, positive], w[:, ~positive]
-        return ((misses @ wins.T) * hits).sum(axis=1) / (hits.sum(axis=1) * misses.sum(axis=1))
+        return _share((misses @ wins.T * hits).sum(axis=1), hits.sum(axis=1) * misses.sum(axis=1))
     order = np.argsort(scores, kind="stable")
     ranked, sorted_weights = scores[order], w.T[order]
     hits = np.where(positive[order][:, None], sorted_weights, 0)
@@ -136,7 +136,12 @@ def _auc(scores: Numbers, positive: Mask, w: Numbers) -> Numbers:
     if len(ties) < len(ranked):
         hits, misses = np.add.reduceat(hits, ties, axis=0), np.add.reduceat(misses, ties, axis=0)
     below = np.cumsum(misses, axis=0) - misses / 2
-    return (hits * below).sum(axis=0) / (hits.sum(axis=0) * misses.sum(axis=0))
+    return _share((hits * below).sum(axis=0), hits.sum(axis=0) * misses.sum(axis=0))
+
+
+def _share(won: Numbers, pairs: Numbers) -> Numbers:
+    """Of pairs that were won; rounding would make it more than all of them."""
+    return np.minimum(won / pairs, 1.0)
 
 
 def row_losses(outputs: Numbers, y: np.ndarray) -> Numbers:
