@@ -29,9 +29,8 @@ from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import paired_gain
 from caviar.errors import BadConfig, BadData
 from caviar.network.config import Config
-from caviar.remedies.combine import combined
-from caviar.remedies.experiment import Candidate, Experiment, Outcome, experiment, judge_all
-from caviar.remedies.rules import prescribe
+from caviar.remedies.experiment import Candidate, Outcome, judge_all
+from caviar.remedies.fix import Fixed, fix
 from caviar.reporting import words
 from caviar.reporting.conclusion import conclusion, seed_noise
 from caviar.reporting.division import Division
@@ -253,22 +252,28 @@ class _Loop:
 
         self._stage("Remedies")
         seeds = self._seeds(1 + _COMPARING_SEEDS)
-        prescribed = prescribe(findings, self.start, self.split)
-        start = Candidate(self.start, self.split)
-        not_tried = self.folder.plan("not_tried", lambda: self.budget.too_long(start, prescribed, self.bench, seeds))
-        tried = [remedy for remedy in prescribed if remedy.name not in not_tried]
-        remedies = experiment(start, tried, self.bench, seeds, tell=self._tell_remedy)
-        around, combination = combined(start, remedies, self.bench, seeds)
-        if combination:
-            self._tell_remedy(combination)
-        if not_tried:
-            self.tell.say(f"not tried for want of time: {', '.join(not_tried)}")
+        fixed = fix(
+            self.split,
+            self.start,
+            findings,
+            self.bench,
+            seeds,
+            rounds=1,
+            leave_out=lambda start, remedies: self.folder.plan(
+                "not_tried", lambda: self.budget.too_long(start, remedies, self.bench, seeds)
+            ),
+            tell=self._tell_remedy,
+        )
+        if fixed.not_tried:
+            self.tell.say(f"not tried for want of time: {', '.join(fixed.not_tried)}")
+        for remedy in fixed.asked:
+            self.tell.say(f"{remedy.name}, which only you can do: {remedy.asks}")
 
         self._stage("Search")
-        study = self._search(remedies, around, findings)
+        study = self._search(fixed, findings)
 
         self._stage("Last comparison, with fresh seeds")
-        chosen, finalists = self._choose(study, around, by_remedies=around is not remedies.baseline)
+        chosen, finalists = self._choose(study, fixed.candidate, by_remedies=bool(fixed.kept))
         after = self._bias_variance(chosen.scores, chosen.candidate.split)
 
         self._stage("Proof")
@@ -286,7 +291,6 @@ class _Loop:
             run=self.folder.plan("run", lambda: uuid4().hex),
         )
         findings += self._overfit(proof)
-        compared = len(remedies.outcomes) + (combination is not None)
         story = Story(
             table=self.table,
             split=self.split,
@@ -297,14 +301,12 @@ class _Loop:
             before=before,
             after=after,
             findings=(*about_data, *findings),
-            experiment=remedies,
-            combination=combination,
-            not_tried=not_tried,
+            fixed=fixed,
             study=study,
             finalists=tuple(finalists),
             chosen=chosen,
             proof=proof,
-            looks=looks(study.trials, compared, self.metric, self.split),
+            looks=looks(study.trials, len(fixed.outcomes), self.metric, self.split),
             networks=len(self.bench.trained),
             seconds=self.budget.spent,
             seconds_given=self.budget.seconds,
@@ -386,8 +388,9 @@ class _Loop:
             f"learning rate x {outcome.rate_factor:g}"
         )
 
-    def _search(self, remedies: Experiment, around: Candidate, findings: Sequence[Finding]) -> Study:
+    def _search(self, fixed: Fixed, findings: Sequence[Finding]) -> Study:
         """Coarse to fine around what was accepted; trial 0 is the start, judged with its own normalisation."""
+        around = fixed.candidate
         centre = around.config.changed(seed=self.seed)
         names = {finding.name for finding in findings}
         regularise = "high_variance" in names or "high_bias" not in names
@@ -411,7 +414,8 @@ class _Loop:
                 f"{words.error(error_in_unit(best.score.error, self.split), self.split.task)}"
             )
 
-        promising = [o.candidate for o in remedies.promising if o.candidate.split is around.split][:_PROMISING]
+        last = fixed.experiments[-1].promising
+        promising = [outcome.candidate for outcome in last if outcome.candidate.split is around.split][:_PROMISING]
         first = dict.fromkeys([centre, *(candidate.config.changed(seed=self.seed) for candidate in promising)])
         return search(
             self.start,

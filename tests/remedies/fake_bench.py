@@ -9,7 +9,7 @@ import numpy as np
 from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.remedies.remedy import Remedy
-from caviar.training.scores import Score
+from caviar.training.scores import RowPlan, Score, networks_for, row_plan
 from diagnosis.made_scores import score
 
 ROWS = 120
@@ -21,7 +21,8 @@ class FakeBench:
     Attributes:
         judged: lists that were judged, in order.
         glanced: lists at which it was glanced.
-        rescaled: scales of the splits that came.
+        scales: of the splits that came.
+        trained: as a bench keeps it.
     """
 
     def __init__(
@@ -31,6 +32,8 @@ class FakeBench:
         self.judged: list[list[Config]] = []
         self.glanced: list[list[Config]] = []
         self.scales: set[str] = set()
+        self.trained: set[tuple[str, Config]] = set()
+        self._known: dict[tuple[str, Config], Score] = {}
         self._loss, self._noise, self._fits, self._others = loss, noise, fits, others
 
     def judge(self, split: Split, configs: Sequence[Config]) -> list[Score]:
@@ -44,9 +47,15 @@ class FakeBench:
     def fits(self, split: Split, configs: Sequence[Config]) -> bool:  # noqa: ARG002  the protocol's
         return self._fits
 
+    def recall(self, split: Split, config: Config, on: RowPlan) -> Score | None:  # noqa: ARG002  the protocol's
+        return self._known.get((split.fingerprint, config))
+
     def _scores(self, split: Split, configs: Sequence[Config]) -> list[Score]:
         self.scales.add(split.scale)
-        return [score(c, loss=self._losses(split, c), error=self._losses(split, c), **self._others) for c in configs]
+        found = [score(c, loss=self._losses(split, c), error=self._losses(split, c), **self._others) for c in configs]
+        self._known.update(((split.fingerprint, c), made) for c, made in zip(configs, found, strict=True))
+        self.trained.update((split.fingerprint, n) for c in configs for n in networks_for(c, row_plan(split)))
+        return found
 
     def _losses(self, split: Split, config: Config) -> np.ndarray:
         """One loss per row: hard rows are hard for everyone, the rest is this network's own."""

@@ -89,9 +89,8 @@ def test_the_rate_does_not_follow_a_lucky_seed_into_the_comparison():
 
 
 def test_at_rates():
-    assert [config.learning_rate for config in at_rates(Config(optimizer="sgd"), 3)] == [
-        0.1 * factor for factor in RATES
-    ]
+    assert [config.learning_rate for config in at_rates(Config(optimizer="sgd"), 3)] == [0.03, 0.1, 0.3]
+    assert at_rates(Config(optimizer="sgd"), 3)[0] == at_rates(Config(learning_rate=0.01, optimizer="sgd"), 3)[2]
     assert {config.seed for config in at_rates(Config(), 3)} == {3}
 
 

@@ -2,12 +2,15 @@ import itertools
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from any_config import configs
-from caviar.diagnosis.finding import Finding, FindingName
+from caviar.diagnosis.finding import FINDINGS, Finding, FindingName
 from caviar.network.config import Config
+from caviar.remedies.asks import BY_PERSON
+from caviar.remedies.case import Case
 from caviar.remedies.experiment import Candidate, rounds
-from caviar.remedies.rules import prescribe
+from caviar.remedies.rules import REMEDIES, prescribe
 from caviar.training.plan import epochs_planned, program_for
 from diagnosis.made_scores import classes, quantity
 
@@ -23,7 +26,9 @@ def prescribed(*names: FindingName, config: Config | None = None, task: str = "c
 
 
 def order(*names: FindingName) -> list[str]:
-    return [against for against, _ in itertools.groupby(remedy.against for remedy in prescribed(*names))]
+    return [
+        against for against, _ in itertools.groupby(remedy.against for remedy in prescribed(*names) if not remedy.asks)
+    ]
 
 
 def test_the_basic_recipe_comes_in_its_order():
@@ -149,3 +154,153 @@ def test_every_remedy_gives_a_network_that_can_be_trained_and_is_another(task, c
             assert remedy.against == "training"
         if remedy.name == "longer training":
             assert epochs_planned(treated, split) == 3 * epochs_planned(config, split)
+
+
+def against(name: FindingName, config: Config, task: str = "classes", *, scale="standard", **evidence):
+    """The names of the remedies of one finding that can be tried, before the basic recipe."""
+    split = TASKS[task].rescaled(scale) if scale != "standard" else TASKS[task]
+    own = prescribe([Finding(name, "warning", evidence, "made up", "a test")], config, split)
+    recipe = {remedy.name for remedy in prescribe([], config, split)}
+    return [(remedy.name, remedy) for remedy in own if not remedy.asks and remedy.name not in recipe]
+
+
+DEEP = Config(hidden_units=(8,) * 8, activation="sigmoid", initializer="normal")
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "first", "settings"),
+    [
+        ("learning_rate_too_high", Config(learning_rate=0.1), "rate / 10", {"learning_rate": 0.01}),
+        ("learning_rate_too_low", Config(learning_rate=1e-5), "rate x 10", {"learning_rate": 1e-4}),
+        ("diverged", Config(learning_rate=10.0), "rate / 10", {"learning_rate": 1.0}),
+        ("oscillating_loss", Config(optimizer="sgd"), "rate / 10", {"learning_rate": 0.01}),
+        ("batch_too_small", Config(batch_size=2), "mini-batches of 256", {"batch_size": 256}),
+        ("batch_too_large", Config(batch_size="full"), "mini-batches of 64", {"batch_size": 64}),
+        ("symmetric_units", Config(initializer="zeros"), "He initialisation", {"initializer": "he"}),
+        (
+            "poor_initialization",
+            Config(initializer="normal", activation="tanh"),
+            "Glorot initialisation",
+            {"initializer": "glorot"},
+        ),
+        (
+            "poor_initialization",
+            Config(initializer="normal", activation="selu"),
+            "LeCun initialisation",
+            {"initializer": "lecun"},
+        ),
+        (
+            "vanishing_gradients",
+            DEEP,
+            "ReLU units, He initialisation",
+            {"activation": "relu", "initializer": "he"},
+        ),
+        ("exploding_gradients", Config(initializer="normal"), "He initialisation", {"initializer": "he"}),
+        ("dead_units", Config(learning_rate=0.1), "rate / 10", {"learning_rate": 0.01}),
+        ("saturated_units", DEEP, "Glorot initialisation", {"initializer": "glorot"}),
+        ("wrong_loss", Config(loss="absolute"), "output and loss that fit", {"output": None, "loss": None}),
+        (
+            "wrong_output_activation",
+            Config(output="sigmoid"),
+            "output and loss that fit",
+            {"output": None, "loss": None},
+        ),
+        ("undertrained", Config(epochs=2), "usual epochs", {"epochs": 60, "stop_after": None}),
+        ("over_regularized", Config(dropout=0.9, l2=9.0), "no regularisation", {"dropout": 0.0, "l2": 0.0}),
+        ("saddle", Config(optimizer="sgd", initializer="zeros"), "He initialisation", {"initializer": "he"}),
+        ("class_imbalance", Config(), "balanced class weights", {"class_weight": "balanced"}),
+        ("high_bias", Config(hidden_units=(1, 40)), "usual width", {"hidden_units": (64, 64)}),
+    ],
+)
+def test_what_is_tried_first_against_a_finding(name, config, first, settings):
+    told, remedy = against(name, config)[0]
+    assert (told, remedy.settings) == (first, settings)
+
+
+def test_the_best_epoch_and_the_best_rate_are_taken_from_the_evidence():
+    (_, remedy), *_ = against("overtrained", Config(epochs=50), best_epoch=7)
+    assert remedy.settings == {"stop_after": 7, "early_stopping": None}
+    (_, remedy), *_ = against("learning_rate_too_high", Config(learning_rate=1.0), best_rate=0.03)
+    assert remedy.settings == {"learning_rate": 0.03}
+
+
+def test_raw_inputs_are_normalised():
+    raw = TASKS["classes"].rescaled(None)
+    found = prescribe([finding("unnormalized_inputs")], Config(), raw)
+    assert [remedy.scale for remedy in found][:2] == ["standard", "robust"]
+
+
+def test_regularisation_is_taken_away_brought_to_its_usual_strength_or_halved():
+    config = Config(dropout=(0.8, 0.0), l2=400.0, max_norm=0.5)
+    told = {name: remedy.settings for name, remedy in against("over_regularized", config)}
+    assert told == {
+        "no regularisation": {"dropout": 0.0, "l2": 0.0, "max_norm": None},
+        "usual regularisation": {"dropout": 0.2, "l2": 0.04},
+        "half the regularisation": {"dropout": (0.4, 0.0), "l2": 200.0, "max_norm": 1.0},
+    }
+
+
+def test_usual_settings_bring_back_the_defaults_and_leave_the_layers():
+    config = DEEP.changed(optimizer="sgd", learning_rate=7.0, l2=3.0, epochs=4, batch_size="full", seed=5)
+    remedy = dict(against("diverged", config))["usual settings"]
+    assert remedy.apply(config) == Config(hidden_units=DEEP.hidden_units, seed=5)
+    assert "usual settings" not in dict(against("diverged", Config(hidden_units=(9,), learning_rate=0.5)))
+
+
+def test_a_rate_by_hand_is_lowered_as_a_whole():
+    config = Config(learning_rate=0.1, schedule=((0, 0.1), (9, 0.01)))
+    remedy = dict(against("learning_rate_too_high", config))["rate / 10"]
+    assert remedy.apply(config) == config.at_rate(0.01)
+
+
+def test_findings_come_before_the_recipe_and_what_is_worth_knowing_after_it():
+    worth = Finding("class_imbalance", "info", {}, "made up", "a test")
+    names = [r.name for r in prescribe([worth, finding("dead_units")], Config(learning_rate=0.1), TASKS["classes"])]
+    assert names[0] == "rate / 10"
+    assert names.index("rate / 10") < names.index("larger network") < names.index("balanced class weights")
+
+
+def test_every_finding_has_remedies_or_asks_a_person():
+    assert {*REMEDIES} | {*BY_PERSON} == {*FINDINGS}
+    assert not {*REMEDIES} & {*BY_PERSON}
+
+
+@pytest.mark.parametrize("name", FINDINGS)
+def test_what_is_said_against_a_finding(name):
+    """Somewhere in its list is something to try, or to ask for."""
+    tried = 0
+    for task, config in itertools.product(
+        TASKS, (Config(), DEEP.changed(loss="absolute", optimizer="sgd", dropout=0.9))
+    ):
+        case = Case(config, TASKS[task].rescaled(None))
+        for remedy in (rule(case) for rule in (REMEDIES.get(name) or BY_PERSON[name])):
+            if remedy is None:
+                continue
+            tried += 1
+            assert bool(remedy.asks) != bool(remedy.settings or remedy.scale != "keep")
+            if remedy.asks:
+                assert remedy.asks.endswith(".")
+                assert remedy.apply(config) == config
+            elif name in BY_PERSON:
+                pytest.fail(f"{remedy.name} can be tried")
+    assert tried
+
+
+def test_high_variance_asks_for_more_data_first_as_the_course_does():
+    first, *_ = prescribe([finding("high_variance")], Config(), TASKS["classes"])
+    assert (first.name, first.against) == ("more data", "variance")
+    assert "800 instead of 400" in first.asks
+
+
+NAMES = st.lists(st.sampled_from(FINDINGS), min_size=1, max_size=4, unique=True)
+
+
+@settings(max_examples=60)
+@given(config=configs(classes=3).map(lambda config: config.changed(rows=1.0)), names=NAMES)
+def test_every_remedy_of_any_findings_gives_a_network_that_can_be_trained(config, names):
+    split = TASKS["classes"]
+    remedies = [remedy for remedy in prescribe([finding(name) for name in names], config, split) if not remedy.asks]
+    assert len({remedy.name for remedy in remedies}) == len(remedies)
+    for remedy in remedies:
+        program_for(remedy.apply(config), split)
+        assert remedy.apply(config) != config or remedy.scale not in ("keep", split.scale)

@@ -56,7 +56,7 @@ class Fixed:
 
     Attributes:
         start: the config that was to be improved, and its split.
-        rounds: what was tried, in order; empty where nothing could be.
+        rounds: what was tried, in order, at least one.
         asked: remedies that ask a person for something: they cannot be tried.
         trainings: configs that were judged for it, one for every seed; those known before not counted.
     """
@@ -69,7 +69,7 @@ class Fixed:
     @property
     def candidate(self) -> Candidate:
         """The best that was proven, or the start at the rate that suits it best."""
-        return self.rounds[-1].best if self.rounds else self.start
+        return self.rounds[-1].best
 
     @property
     def config(self) -> Config:

@@ -156,9 +156,15 @@ def _bias_variance(story: Story) -> dict[str, Any] | None:
 
 
 def _remedies(story: Story) -> dict[str, Any]:
-    outcomes = sorted(story.experiment.outcomes, key=lambda outcome: -outcome.gain.value)
-    if story.combination:
-        outcomes.append(story.combination)
+    first = story.fixed.experiments[0]
+    outcomes = [
+        outcome
+        for each in story.fixed.rounds
+        for outcome in (
+            *sorted(each.experiment.outcomes, key=lambda outcome: -outcome.gain.value),
+            *([each.combination] if each.combination else []),
+        )
+    ]
     classification = story.split.task == "classification"
     rows = [
         {
@@ -181,9 +187,10 @@ def _remedies(story: Story) -> dict[str, Any]:
     return {
         "rows": rows,
         "picture": picture,
-        "seeds": len(story.experiment.baseline_scores),
-        "not_tried": list(story.not_tried.items()),
-        "loss": words.number(float(np.mean([s.loss.mean() for s in story.experiment.baseline_scores]))),
+        "seeds": len(first.baseline_scores),
+        "not_tried": list(story.fixed.not_tried.items()),
+        "asked": story.fixed.asked,
+        "loss": words.number(float(np.mean([s.loss.mean() for s in first.baseline_scores]))),
     }
 
 

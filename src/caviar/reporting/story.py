@@ -13,7 +13,7 @@ from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import Estimate, mean, share
 from caviar.network.config import Config
-from caviar.remedies.experiment import Experiment, Outcome
+from caviar.remedies.fix import Fixed
 from caviar.reporting.looks import Looks
 from caviar.training.metrics import MetricName
 from caviar.training.scores import Score
@@ -41,9 +41,7 @@ class Story:
         before: bias and variance of the start.
         after: bias and variance of the chosen config.
         findings: what limited the start, and what came to light later.
-        experiment: the remedies.
-        combination: the accepted ones together, None when there was nothing to combine.
-        not_tried: names of remedies that were left out, each with the reason.
+        fixed: the remedies, what was kept of them, and what only a person can do.
         study: the search.
         finalists: the last comparison.
         chosen: its result.
@@ -64,9 +62,7 @@ class Story:
     before: BiasVariance | None
     after: BiasVariance | None
     findings: tuple[Finding, ...]
-    experiment: Experiment
-    combination: Outcome | None
-    not_tried: dict[str, str]
+    fixed: Fixed
     study: Study
     finalists: tuple[Finalist, ...]
     chosen: Finalist
@@ -154,8 +150,9 @@ def summary(story: Story) -> dict[str, Any]:
                 "error_gain": o.error_gain.to_json(),
                 "verdict": o.verdict,
             }
-            for o in (*story.experiment.outcomes, *([story.combination] if story.combination else []))
+            for o in story.fixed.outcomes
         ],
+        "asked": [{"name": r.name, "asks": r.asks, "reason": r.reason, "source": r.source} for r in story.fixed.asked],
         "trials": len(story.study.trials),
         "looks": story.looks.to_json(),
         "networks_trained": story.networks,
