@@ -28,7 +28,7 @@ import numpy as np
 
 from caviar.arrays import Numbers
 from caviar.data.split import Split
-from caviar.diagnosis import spectrum
+from caviar.diagnosis import guard, spectrum
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.objective import Objective, objective, rows_trained
 from caviar.diagnosis.spectrum import Krylov
@@ -283,19 +283,21 @@ def findings(found: Landscape, run: Run) -> list[Finding]:
     return [Finding(found.verdict, severity, evidence, where, "course section 5; Dauphin et al. 2014")]
 
 
-def stuck(subject: Subject) -> list[Finding]:
-    """As `findings`, for the network whose J is highest among those that stopped falling far above 0.
+def find(subject: Subject) -> list[Finding]:
+    """As `findings`, for the network whose J is highest, where training is hurt and J stands far above its least.
 
     Networks that train as they should are not looked at, so that this costs nothing for them.
     """
-    runs = [run for run in subject.runs if run.best_epoch and _tail(run)[-1] > 0]
-    for run in sorted(runs, key=lambda run: -_tail(run)[-1])[:1]:
-        here, _ = _samples(run.config, run.weights, subject.split, ROWS, np.random.Generator(np.random.Philox(key=0)))
-        to_learn = here.constant - here.least
-        left = here.value() - here.penalty - here.least
-        if left >= _WORTH_A_LOOK * to_learn and _stopped(run, _material(here.value(), to_learn)):
-            return findings(landscape(run, subject.split), run)
-    return []
+    runs = [run for run in subject.runs if run.best_epoch and run.status != "diverged"]
+    if not runs or not guard.hurt(subject):
+        return []
+    run = max(runs, key=lambda run: _tail(run)[-1])
+    here, _ = _samples(run.config, run.weights, subject.split, ROWS, np.random.Generator(np.random.Philox(key=0)))
+    value, to_learn = here.value(), here.constant - here.least
+    left = value - here.penalty - here.least
+    if left < _WORTH_A_LOOK * to_learn or not _stopped(run, _material(value, to_learn)):
+        return []
+    return findings(landscape(run, subject.split), run)
 
 
 def _tail(run: Run) -> Numbers:

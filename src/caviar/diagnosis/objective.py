@@ -110,12 +110,13 @@ def objective(config: Config, weights: Weights, split: Split, rows: Whole, dtype
     """
     devices.places()
     dtype = np.dtype(dtype)
-    settings = jax.tree.map(lambda v: v[0], packing.stacked([hyperparameters(config, split)], dtype))
+    stacked = packing.stacked([hyperparameters(config, split)], dtype)
+    settings = jax.tree.map(lambda v: v[0], stacked)
     batch = _batch(config, split, rows, dtype)
     program = true_program(config, split)
     like = jax.tree.map(lambda leaf: np.asarray(leaf, dtype), weights)
     constant = _constant(config, split, program, settings, batch)
-    added = float(penalty(weights, settings.penalties))
+    added = float(penalty(jax.tree.map(lambda w: np.asarray(w)[None], weights), stacked.penalties, networks=1)[0])
     least = _entropy(program, config.label_smoothing, split.outputs)
     return Objective(flat(weights), constant, least, added, config, _compiled(program), like, settings, batch)
 

@@ -13,6 +13,7 @@ import numpy as np
 from caviar.arrays import Mask, Numbers
 from caviar.data.split import Split
 from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.guard import better
 from caviar.diagnosis.subject import Subject
 from caviar.network.config import Config
 from caviar.training.optimizers import update_rule
@@ -82,11 +83,12 @@ def rises(objective: Numbers) -> Rises:
     )
 
 
-def rising(subject: Subject) -> list[Finding]:
+def find(subject: Subject) -> list[Finding]:
     """`learning_rate_too_high` where J rises in an iteration of the full batch, without dropout.
 
-    Of the network in which it rises most often. It is a warning where training is hurt: J rises often and ends above
-    where it has been; otherwise it is worth knowing. Networks that diverged are left to `sanity.diverged`.
+    Of the network in which it rises most often. It is a warning where training is hurt: J rises often, and ends above
+    where it has been, or a companion with a lower rate does better. Otherwise it is worth knowing. Networks that
+    diverged are left to `sanity.diverged`.
     """
     if not every_step_is_exact(subject.config, subject.split):
         return []
@@ -94,14 +96,15 @@ def rising(subject: Subject) -> list[Finding]:
     if not seen:
         return []
     worst, run = max(seen, key=lambda pair: pair[0].share)
-    hurt = worst.share >= _OFTEN and worst.lost > _LOST * worst.fell
+    ends_above = worst.lost > _LOST * worst.fell
+    hurt = worst.share >= _OFTEN and (ends_above or bool(better(subject, "lower rate")))
     if not worst.rose or (update_rule(run.config).beta1 > 0 and not hurt):
         return []
     rate = run.config.rate
     meaning = (
         f"With all rows in every step J must fall in every iteration, but it rose in {worst.rose} of "
         f"{worst.iterations}, first in iteration {worst.first}, by up to {worst.largest:.2g}"
-        + (f", and ended {worst.lost:.2g} above its lowest value" if hurt else ", and fell all the same on the whole")
+        + (f", and ended {worst.lost:.2g} above its lowest value" if ends_above else ", though it fell on the whole")
         + f". The learning rate {rate:g} is too high for the sharpest directions of J: a third of it is the first try. "
         "(Were the gradient wrong, J would do the same; caviar's are checked.)"
     )

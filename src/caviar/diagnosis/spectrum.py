@@ -26,6 +26,7 @@ MOST = 80
 
 _FEWEST, _BYTES = 8, 1 << 30
 _LOOKED_AT_EVERY = 5
+_ENDED = 100 * float(np.finfo(float).eps)
 _CLOSE, _CLOSE_TO_ALL = 0.05, 1e-3
 """An end has been found when its residual is this share of it, or of the largest eigenvalue in absolute value."""
 
@@ -69,7 +70,7 @@ def krylov(product: Product, start: Numbers, most: int = MOST) -> Krylov:
         for _ in range(2):  # once leaves what cancellation left of the others
             rest -= (basis[:k] @ rest) @ basis[:k]
         length, longest = float(np.linalg.norm(rest)), max(longest, float(np.linalg.norm(products[k - 1])))
-        if k == most or length <= np.finfo(float).eps * longest or _both_ends_found(inside[:k, :k], length):
+        if k == most or length <= _ENDED * longest or _both_ends_found(inside[:k, :k], length):
             break
         vector = rest / length
     inside, basis, products = inside[:k, :k], basis[:k], products[:k]
