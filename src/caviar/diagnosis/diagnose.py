@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from caviar.data.split import Split
-from caviar.diagnosis import activations, bias_variance, gradients, sanity, steps
+from caviar.diagnosis import activations, bias_variance, gradients, landscape, rising, sanity, steps
 from caviar.diagnosis.examine import check_same_config, examine, subject
 from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName
 from caviar.diagnosis.subject import Subject
@@ -21,6 +21,8 @@ FINDERS: tuple[Callable[[Subject], list[Finding]], ...] = (
     activations.find,
     gradients.find,
     steps.find,
+    rising.find,
+    landscape.find,
 )
 """What reads a subject, causes before what they cause."""
 

@@ -151,32 +151,9 @@ def update(
         rate: the learning rate of this step.
         share: of each row itself, where the program mixes rows.
     """
-    row_weight = ((batch.group != FILLER) & (batch.group != settings.held_out)).astype(batch.x.dtype)
-    rows = row_weight.sum()
-    x, mix = _disturbed(settings, batch, row_weight, share)
-
-    def mean_loss(weights: Weights) -> tuple[Float[Array, ""], tuple[Statistics, ...]]:
-        outputs, seen = forward(
-            program.architecture,
-            weights,
-            x,
-            settings.behaviour,
-            uniforms=batch.uniforms,
-            row_weight=row_weight,
-            key=batch.key,
-        )
-        target = mix(targets(batch.y, outputs))
-        weight = row_weight * (settings.class_weight @ target) if program.weighted else row_weight
-        if batch.weight is not None:
-            weight = weight * mix(batch.weight[None, :])[0]
-        if program.task == "classification":
-            target = smoothed(target, settings.label_smoothing)
-        each = losses(
-            outputs, target, output=program.architecture.output, loss=program.loss, delta=settings.huber_delta
-        )
-        return (each * weight).sum() / jnp.maximum(rows, 1), seen.statistics
-
-    (loss, seen), gradients = jax.value_and_grad(mean_loss, has_aux=True)(state.weights)
+    rows = _row_weight(settings, batch).sum()
+    of_weights = jax.value_and_grad(lambda weights: batch_loss(program, weights, settings, batch, share), has_aux=True)
+    (loss, seen), gradients = of_weights(state.weights)
     whole = penalties.add_gradient(gradients, state.weights, settings.penalties)
     used = limits.clipped(whole, settings.limits) if program.clipped else whole
     # An empty mini-batch (every row held out) must leave weights and moments alone: all coefficients of the
@@ -210,6 +187,49 @@ def update(
         averaged=averaged,
     )
     return state, Gradients(whole, used)
+
+
+def batch_loss(
+    program: Program, weights: Weights, settings: Hyperparameters, batch: Batch, share: Float[Array, ""]
+) -> tuple[Float[Array, ""], tuple[Statistics, ...]]:
+    """The mean loss of a mini-batch in training mode, which a step lowers; without penalties.
+
+    Rows of the group that is held out have weight 0.
+
+    Args:
+        program: what is compiled.
+        weights: of the network.
+        settings: its hyperparameters.
+        batch: the rows.
+        share: of each row itself, where the program mixes rows.
+
+    Returns:
+        The loss, and batch norm's statistics of the mini-batch.
+    """
+    row_weight = _row_weight(settings, batch)
+    x, mix = _disturbed(settings, batch, row_weight, share)
+    outputs, seen = forward(
+        program.architecture,
+        weights,
+        x,
+        settings.behaviour,
+        uniforms=batch.uniforms,
+        row_weight=row_weight,
+        key=batch.key,
+    )
+    target = mix(targets(batch.y, outputs))
+    weight = row_weight * (settings.class_weight @ target) if program.weighted else row_weight
+    if batch.weight is not None:
+        weight = weight * mix(batch.weight[None, :])[0]
+    if program.task == "classification":
+        target = smoothed(target, settings.label_smoothing)
+    each = losses(outputs, target, output=program.architecture.output, loss=program.loss, delta=settings.huber_delta)
+    return (each * weight).sum() / jnp.maximum(row_weight.sum(), 1), seen.statistics
+
+
+def _row_weight(settings: Hyperparameters, batch: Batch) -> Float[Array, " batch"]:
+    """1 for the rows that are trained on, 0 for the others."""
+    return ((batch.group != FILLER) & (batch.group != settings.held_out)).astype(batch.x.dtype)
 
 
 def _disturbed(
