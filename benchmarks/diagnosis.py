@@ -12,9 +12,9 @@
     all         everything but judge
 
 What is trained is kept in FOLDER: the same command goes on where it was. When the product examines networks in another
-way, `--again` examines the chosen cases anew; healthy configs and which cases count stay. --data is a folder that holds
-`--again` examines the chosen cases anew; healthy configs and which cases count stay. --data is a folder that has
-`rate` in their name; `--quick` takes every tenth case.
+way, `--again` examines the chosen cases anew; healthy configs and which cases count stay. --data is a folder that has
+letter/letter.csv and fashion_mnist/train-images-idx3-ubyte.gz. `--only wine,rate` takes the data set wine and faults
+with `rate` in their name; `--quick` takes every tenth case.
 """
 
 import argparse

@@ -271,13 +271,13 @@ def _leaking(data: Data, stream: np.random.Generator) -> Data:
 
 
 def _emptied(share: float) -> Spoil:
-    """Of half the columns, this share of the cells of train is missing."""
+    """Of half the columns, this share of the cells is missing, of dev too."""
 
     def spoil(data: Data, stream: np.random.Generator) -> Data:
         columns = stream.random(data.x.shape[1]) < 0.5
         columns[0] = True
-        gone = (stream.random(data.x.shape) < share) & columns
-        return data.changed(x=np.where(gone, np.nan, data.x))
+        kept = [np.where((stream.random(x.shape) < share) & columns, np.nan, x) for x in (data.x, data.x_dev)]
+        return data.changed(x=kept[0], x_dev=kept[1])
 
     return spoil
 
