@@ -48,13 +48,14 @@ def main() -> None:
     asked = arguments.parse_args()
     warnings.filterwarnings("ignore", message=".*was opened")
     words = [word.strip() for word in (asked.only or "").split(",") if word.strip()]
-    sets = [name for name in SETS if name in words or not set(words) & set(SETS)]
-    sets = [name for name in sets if data_of(name, asked.data) is not None]
+    there = [name for name in SETS if data_of(name, asked.data) is not None]
+    sets = [name for name in there if name in words or not set(words) & set(SETS)]
     faults = [word for word in words if word not in SETS]
     bed = Bed(asked.data, asked.keep)
     figures: dict[str, Any] = {}
     parts = [part for part in PARTS if part not in ("judge", "all")] if asked.part == "all" else [asked.part]
-    cases = _chosen([case for case in planted(sets, asked.data, asked.per_fault) if _asked(case, faults)], asked.quick)
+    plan = planted(there, asked.data, asked.per_fault)
+    cases = _chosen([case for case in plan if case.of in sets and _asked(case, faults)], asked.quick)
     for part in parts:
         match part:
             case "sets":

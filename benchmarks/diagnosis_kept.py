@@ -14,13 +14,33 @@ from caviar.data.split import Split
 from caviar.files import write_atomically
 from caviar.network.config import Config
 from caviar.training.metrics import metric_for
-from caviar.training.scores import RowPlan, Score
+from caviar.training.scores import Memory, RowPlan, Score
 from caviar.training.workbench import Workbench
 
 T = TypeVar("T")
 
 
-class Kept:
+class InMemory:
+    """Scores that are known as long as a bench lives, so that what it trains is what it counts."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Config, RowPlan], Score] = {}
+
+    def recall(self, split: Split, config: Config, on: RowPlan) -> Score | None:
+        """The score of a config on a split by this plan, if it is known."""
+        return self._known.get((split.fingerprint, config, on))
+
+    def keep(self, split: Split, scores: Sequence[Score]) -> None:
+        """Store scores."""
+        self._known.update({(split.fingerprint, score.config, score.on): score for score in scores})
+
+
+def bench_for(split: Split, memory: Memory | None = None) -> Workbench:
+    """A workbench that is silent; without a memory of its own it knows nothing yet."""
+    return Workbench(metric_for(split.task, None), memory or InMemory(), lambda *_: None, lambda _: None)
+
+
+class Kept(InMemory):
     """Values by name in a folder, and the scores of networks.
 
     Attributes:
@@ -29,14 +49,13 @@ class Kept:
     """
 
     def __init__(self, folder: Path, split_named: Callable[[str], Split]) -> None:
+        super().__init__()
         self.folder = folder
         self._named = split_named
         self._names: dict[int, str] = {}
         self._splits: dict[str, Split] = {}
-        self._scores: dict[tuple[str, Config, RowPlan], Score] = {}
-        (folder / "scores").mkdir(parents=True, exist_ok=True)
-        for path in sorted((folder / "scores").iterdir()):
-            self._scores.update(self._load(path))
+        for path in sorted((folder / "scores").glob("*.pickle")):
+            self._known.update(self._load(path))
 
     def split(self, name: str) -> Split:
         """The split of this name, made once."""
@@ -44,11 +63,6 @@ class Kept:
             self._splits[name] = self._named(name)
             self._names[id(self._splits[name])] = name
         return self._splits[name]
-
-    def forget(self, name: str) -> None:
-        """Let go of a split that is not needed soon."""
-        if (split := self._splits.pop(name, None)) is not None:
-            del self._names[id(split)]
 
     def path(self, kind: str, name: str) -> Path:
         """The file of a value."""
@@ -67,16 +81,12 @@ class Kept:
 
     def bench(self, split: Split) -> Workbench:
         """A workbench that recalls what was judged before."""
-        return Workbench(metric_for(split.task, None), self, lambda *_: None, lambda _: None)
-
-    def recall(self, split: Split, config: Config, on: RowPlan) -> Score | None:
-        """The score of a config on a split by this plan, if it is known."""
-        return self._scores.get((split.fingerprint, config, on))
+        return bench_for(split, self)
 
     def keep(self, split: Split, scores: Sequence[Score]) -> None:
         """Store scores, in memory and in a file of their own."""
         fresh = {(split.fingerprint, score.config, score.on): score for score in scores}
-        self._scores.update(fresh)
+        super().keep(split, scores)
         mark = hashlib.sha256(repr(list(fresh)).encode()).hexdigest()[:24]
         self._dump(self.folder / "scores" / f"{mark}.pickle", fresh)
 

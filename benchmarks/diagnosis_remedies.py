@@ -15,6 +15,7 @@ from caviar.network.config import Config
 from caviar.tuning.defaults import default_space
 from caviar.tuning.propose import whole_space
 from diagnosis_cases import BY_NAME, Bed, Case, losses
+from diagnosis_kept import bench_for
 from diagnosis_product import mended
 from diagnosis_verdicts import mean_share, tell
 
@@ -25,12 +26,13 @@ TRYING, JUDGING = (51, 52, 53), (61, 62, 63)
 
 @dataclasses.dataclass(frozen=True)
 class Mended:
-    """Mean dev losses on fresh seeds."""
+    """Mean dev losses on fresh seeds, the trainings that the remedies spent, and what they changed."""
 
     healthy: float
     faulty: float
     remedies: float
     random: float
+    trainings: int
     config: str
 
     def closed(self, loss: float) -> float:
@@ -53,7 +55,7 @@ def _mend(bed: Bed, case: Case) -> Mended:
     sides = bed.sides(case)
     split, unit, faulty = bed.kept.split(sides.faulty[0]), bed.kept.split(sides.healthy[0]), sides.faulty[1]
     (told,) = tell(bed, [case])
-    own, config = mended(split, faulty, told.findings, bed.kept.bench(split), seeds=TRYING, trainings=TRAININGS)
+    own, config, spent = mended(split, faulty, told.findings, bench_for(split), seeds=TRYING, trainings=TRAININGS)
 
     def judged(rows: Split, one: Config) -> float:
         fresh = bed.kept.bench(rows).judge(rows, [one.changed(seed=seed) for seed in JUDGING])
@@ -65,6 +67,7 @@ def _mend(bed: Bed, case: Case) -> Mended:
         faulty=judged(split, faulty),
         remedies=judged(own, config),
         random=judged(split, _searched(bed, case, split, faulty)),
+        trainings=spent,
         config=f"{changed}" + ("" if own is split else f", scale {own.scale}"),
     )
 
@@ -81,11 +84,12 @@ def _searched(bed: Bed, case: Case, split: Split, faulty: Config) -> Config:
 
 def print_mended(results: dict[Case, Mended]) -> dict[str, str]:
     """Shares closed, by fault and in all."""
-    print(f"\n{'case':<64} {'healthy':>8} {'faulty':>8} {'mended':>8} {'search':>8} {'closed':>7} {'search':>7}")
+    columns = ("healthy", "faulty", "mended", "search")
+    print(f"\n{'case':<64} {' '.join(f'{c:>8}' for c in columns)} {'closed':>7} {'search':>7} {'spent':>5}")
     for case, one in results.items():
         closed = f"{one.closed(one.remedies):>7.0%} {one.closed(one.random):>7.0%}"
         figures = " ".join(f"{v:>8.3g}" for v in (one.healthy, one.faulty, one.remedies, one.random))
-        print(f"{case.name:<64} {figures} {closed}  {one.config}")
+        print(f"{case.name:<64} {figures} {closed} {one.trainings:>5}  {one.config}")
     figures = {
         "gap closed by the remedies": mean_share([one.closed(one.remedies) for one in results.values()]),
         "gap closed by random search": mean_share([one.closed(one.random) for one in results.values()]),
