@@ -17,7 +17,20 @@ import caviar
 from caviar import errors
 
 ROOT = Path(__file__).parent.parent
-FUNCTIONS = {"diagnose", "ewa", "improve", "load", "predict", "prescribe", "read", "save", "split", "train", "tune"}
+FUNCTIONS = {
+    "check_gradients",
+    "diagnose",
+    "ewa",
+    "improve",
+    "load",
+    "predict",
+    "prescribe",
+    "read",
+    "save",
+    "split",
+    "train",
+    "tune",
+}
 
 
 def submodules():

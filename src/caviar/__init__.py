@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from caviar.data.table import Table as Table
     from caviar.diagnosis.diagnose import diagnose as diagnose
     from caviar.diagnosis.finding import Finding as Finding
+    from caviar.diagnosis.gradient_check import GradientCheck as GradientCheck
+    from caviar.diagnosis.gradient_check import check_gradients as check_gradients
     from caviar.errors import CaviarError as CaviarError
     from caviar.improvement import Improvement as Improvement
     from caviar.improvement import improve as improve
@@ -47,6 +49,7 @@ __all__ = [
     "Choice",
     "Config",
     "Finding",
+    "GradientCheck",
     "Improvement",
     "Integer",
     "LogUniform",
@@ -60,6 +63,7 @@ __all__ = [
     "Study",
     "Table",
     "Uniform",
+    "check_gradients",
     "diagnose",
     "ewa",
     "improve",
@@ -79,6 +83,7 @@ _HOME = {
     "Choice": "caviar.tuning.space",
     "Config": "caviar.network.config",
     "Finding": "caviar.diagnosis.finding",
+    "GradientCheck": "caviar.diagnosis.gradient_check",
     "Improvement": "caviar.improvement",
     "Integer": "caviar.tuning.space",
     "LogUniform": "caviar.tuning.space",
@@ -92,6 +97,7 @@ _HOME = {
     "Study": "caviar.tuning.search",
     "Table": "caviar.data.table",
     "Uniform": "caviar.tuning.space",
+    "check_gradients": "caviar.diagnosis.gradient_check",
     "diagnose": "caviar.diagnosis.diagnose",
     "ewa": "caviar.training.averages",
     "improve": "caviar.improvement",
