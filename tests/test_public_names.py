@@ -18,6 +18,7 @@ from caviar import errors
 
 ROOT = Path(__file__).parent.parent
 FUNCTIONS = {
+    "check_gradients",
     "diagnose",
     "ewa",
     "improve",

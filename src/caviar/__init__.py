@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from caviar.data.table import Table as Table
     from caviar.diagnosis.diagnose import diagnose as diagnose
     from caviar.diagnosis.finding import Finding as Finding
+    from caviar.diagnosis.gradient_check import GradientCheck as GradientCheck
+    from caviar.diagnosis.gradient_check import check_gradients as check_gradients
     from caviar.diagnosis.learning_rate import LearningRateSweep as LearningRateSweep
     from caviar.diagnosis.learning_rate import learning_rate_sweep as learning_rate_sweep
     from caviar.errors import CaviarError as CaviarError
@@ -49,6 +51,7 @@ __all__ = [
     "Choice",
     "Config",
     "Finding",
+    "GradientCheck",
     "Improvement",
     "Integer",
     "LearningRateSweep",
@@ -63,6 +66,7 @@ __all__ = [
     "Study",
     "Table",
     "Uniform",
+    "check_gradients",
     "diagnose",
     "ewa",
     "improve",
@@ -83,6 +87,7 @@ _HOME = {
     "Choice": "caviar.tuning.space",
     "Config": "caviar.network.config",
     "Finding": "caviar.diagnosis.finding",
+    "GradientCheck": "caviar.diagnosis.gradient_check",
     "Improvement": "caviar.improvement",
     "Integer": "caviar.tuning.space",
     "LearningRateSweep": "caviar.diagnosis.learning_rate",
@@ -97,6 +102,7 @@ _HOME = {
     "Study": "caviar.tuning.search",
     "Table": "caviar.data.table",
     "Uniform": "caviar.tuning.space",
+    "check_gradients": "caviar.diagnosis.gradient_check",
     "diagnose": "caviar.diagnosis.diagnose",
     "ewa": "caviar.training.averages",
     "improve": "caviar.improvement",

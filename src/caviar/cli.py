@@ -1,6 +1,7 @@
 """Commands: each reads files, calls one public function and prints its answer.
 
-Exit codes: 0 done, 1 the input is at fault (one line says how), 2 the command line is, 130 interrupted and resumable.
+Exit codes: 0 done, 1 the input is at fault (one line says how, or what was checked is not correct), 2 the command line
+is, 130 interrupted and resumable.
 Progress goes to stderr; answers go to stdout.
 """
 
@@ -322,6 +323,30 @@ def predict(
     print(f"{frame.height:,} predictions: {out}", file=sys.stderr)
 
 
+@app.command
+def check_gradients(
+    file: Annotated[str, Parameter(help="FILE.py:FUNCTION; FUNCTION() returns (loss, params[, gradients]).")],
+    /,
+    *,
+    epsilon: Annotated[float, Parameter(help="Step of the measurement, in [1e-9, 1e-4].")] = 1e-7,
+    steps: Annotated[int, Parameter(help="Check again after so many steps of gradient descent.")] = 0,
+    rate: Annotated[float, Parameter(help="Learning rate of these steps.")] = 0.1,
+    at_most: Annotated[int, Parameter(help="Parameters to measure one by one; of more, a random part.")] = 2_000,
+    seed: Annotated[int, Parameter(help="Of the random part.")] = 0,
+    as_json: AsJson = False,
+) -> int:
+    """Check gradients against measured slopes of the loss; exit code 0 only when they are correct.
+
+    `loss(params)` is one number; params any tree of arrays of real numbers; gradients a tree alike, or a function of
+    params that returns one; without gradients, those of JAX are checked.
+    """
+    from caviar.diagnosis.gradient_file import check_file  # noqa: PLC0415  (starts JAX's import)
+
+    found = check_file(file, epsilon=epsilon, steps=steps, rate=rate, at_most=at_most, seed=seed)
+    print(json.dumps(found.to_json(), allow_nan=False) if as_json else found.describe())
+    return 0 if found.overall == "correct" else 1
+
+
 class CommandError(Exception):
     """The command line asks for what does not go together."""
 
@@ -341,7 +366,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.showwarning = _one_line
     try:
         command, bound, _ = app.parse_args(given, exit_on_error=False)
-        command(*bound.args, **bound.kwargs)
+        code = command(*bound.args, **bound.kwargs)
     except CycloptsError:
         return 2
     except CommandError as error:
@@ -359,7 +384,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps({"error": message}))
         print(f"caviar: {message}", file=sys.stderr)
         return 1
-    return 0
+    return code or 0
 
 
 def _message(error: Exception) -> str:

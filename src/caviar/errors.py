@@ -4,7 +4,8 @@
     ├── BadData      a file, a table, a split or a target           (also a ValueError)
     ├── BadConfig    a setting of a network or of how it learns     (also a ValueError)
     ├── BadSpace     a search space or a budget                     (also a ValueError)
-    └── BadRun       a run folder or a model file                   (also a ValueError)
+    ├── BadRun       a run folder or a model file                   (also a ValueError)
+    └── BadLoss      a loss, its parameters or its gradients        (also a ValueError)
 
 Every message says what must hold, what came, and what to do. The command line prints it as one line
 and exits with 1.
@@ -32,6 +33,10 @@ class BadSpace(CaviarError, ValueError):
 
 class BadRun(CaviarError, ValueError):
     """A run folder or a model file that is missing, in use, or of another run."""
+
+
+class BadLoss(CaviarError, ValueError):
+    """A loss, parameters or gradients that cannot be checked against each other."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
