@@ -173,7 +173,7 @@ def saddle() -> tuple[Figure, list[Row]]:
                 }
             )
     axes.axhline(np.log(2), color="black", linewidth=0.8, linestyle=":")
-    axes.text(steps, np.log(2) + 0.01, "log 2: every row is answered alike", ha="right")
+    axes.text(steps, np.log(2) + 0.012, "log 2: every row is answered alike", ha="right")
     axes.set_xlabel("steps")
     axes.set_ylabel("loss on all rows")
     axes.set_ylim(0, 0.78)
@@ -244,6 +244,7 @@ def _rate_figure(table: list[Row], limit: float) -> Figure:
     rising.set_ylim(-0.02, 1.04)
     rising.yaxis.set_major_formatter(PercentFormatter(1))
     rising.set_ylabel("iterations in which J rose")
+    rising.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.8))
     rising.set_title("J of the full batch rises once the rate is too high")
     measured = np.array([row["sharpness at the end"] for row in table])
     sharp.plot(rates, measured, "o-", color=TRAIN, label="sharpness where training ended")
@@ -251,10 +252,13 @@ def _rate_figure(table: list[Row], limit: float) -> Figure:
     sharp.set_yscale("log")
     sharp.set_ylabel("largest eigenvalue of the Hessian")
     sharp.set_title("Training settles where its steps do not grow")
+    sharp.legend(frameon=False)
+    sharp.set_yticks([4, 6, 10, 20, 40, 60], ["4", "6", "10", "20", "40", "60"])
     for axes in (rising, sharp):
         axes.set_xscale("log")
+        axes.set_xticks([0.03, 0.1, 0.3, 0.6], ["0.03", "0.1", "0.3", "0.6"])
+        axes.minorticks_off()
         axes.set_xlabel("learning rate")
-        axes.legend(frameon=False)
         plain(axes)
     return figure
 

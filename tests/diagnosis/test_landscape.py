@@ -151,7 +151,7 @@ VERDICTS = {
     "slope": {"epochs": 1, "learning_rate": 1e-6},
     "minimum": {"epochs": 400, "learning_rate": 0.5},
     "minimum ": {"epochs": 60, "l2": 300.0, "learning_rate": 0.1},
-    "minimum  ": {"epochs": 1500, "learning_rate": 1.0, "label_smoothing": 0.95},
+    "minimum  ": {"epochs": 3000, "optimizer": "adam", "learning_rate": 0.01, "label_smoothing": 0.95},
 }
 
 

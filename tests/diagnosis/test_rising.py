@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -49,8 +51,6 @@ def test_rises_that_do_no_harm_are_worth_knowing_and_no_more():
 
 
 def _with(made, history):
-    import dataclasses
-
     return dataclasses.replace(made, runs=tuple(dataclasses.replace(run, history=history) for run in made.runs))
 
 
