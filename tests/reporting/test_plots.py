@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.intervals import Estimate
+from caviar.diagnosis.learning_curve import LearningCurve
+from caviar.diagnosis.power_law import fit
 from caviar.reporting import plots
 from caviar.reporting.words import name_of
 from caviar.tuning.space import Choice, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
@@ -187,3 +189,33 @@ def test_the_same_numbers_give_the_same_bytes():
             return plots.residuals(np.arange(50.0), np.arange(50.0) ** 1.1, "y")
 
     assert drawn() == drawn()
+
+
+def test_errors_over_rows():
+    """Points, the law and its band to four times the rows, and what is aimed at."""
+    rows, values = (30.0, 100.0, 300.0), np.array([0.3, 0.2, 0.15])
+    law = fit(rows, values, values + np.random.default_rng(0).normal(0, 0.01, (50, 3)), seeds=3, held_out=100)
+    points = tuple(estimate(value) for value in values)
+    made = LearningCurve(
+        task="classification",
+        shares=(0.1, 0.3, 1.0),
+        rows=rows,
+        seeds=3,
+        diverged=0,
+        train_error=(estimate(NAN, NAN), estimate(0.05), estimate(0.1)),
+        error=points,
+        loss=points,
+        error_law=law,
+        loss_law=law,
+        optimal=0.01,
+        tolerance=0.02,
+    )
+    words = picture(plots.errors_over_rows, made)
+    for said in (
+        "train rows",
+        "rows misclassified, %",
+        "fitted, and its 95 % band",
+        "optimal error and tolerance, 3 %",
+    ):
+        assert said in words
+    assert {"30", "190", "1200"} <= set(words)

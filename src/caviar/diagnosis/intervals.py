@@ -66,7 +66,7 @@ def mean(values: Numbers) -> Estimate:
 
     Source: Owen 2007, the pigeonhole bootstrap.
     """
-    resampled = _resampled_means(values)
+    resampled = resampled_means(values)
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(values.mean()), float(low), float(high), values.shape[1])
 
@@ -97,7 +97,7 @@ def paired_gain(before: Numbers, after: Numbers, level: float = LEVEL) -> Estima
     """
     gains = before - after
     seeds, rows = gains.shape
-    middle, variance = float(gains.mean()), float(_resampled_means(gains).var())
+    middle, variance = float(gains.mean()), float(resampled_means(gains).var())
     if variance == 0:
         return Estimate(middle, middle, middle, rows)
     of_seeds = min(variance, float(gains.mean(axis=1).var(ddof=1)) / seeds) if seeds > 1 else 0.0
@@ -123,10 +123,11 @@ def of_metric(metric: Callable[[Numbers | None], Numbers], rows: int) -> Estimat
     return Estimate(value, float(low), float(high), rows)
 
 
-def _resampled_means(values: Numbers) -> Numbers:
-    """Means of an array (seeds, rows) with seeds and rows drawn again, with replacement.
+def resampled_means(values: Numbers) -> Numbers:
+    """Means of an array (seeds, rows) with seeds and rows drawn again, with replacement; shape (resamples,).
 
-    Few seeds resample too narrowly, by (n - 1) / n in variance: their deviations from the mean are stretched for it.
+    The same ones for every array of this shape, so that the means of several are paired. Few seeds resample too
+    narrowly, by (n - 1) / n in variance: their deviations from the mean are stretched for it.
     """
     seeds, rows = values.shape
     if seeds > 1:

@@ -21,6 +21,7 @@ from caviar.arrays import Numbers
 from caviar.data.task import Task
 from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.intervals import Estimate
+from caviar.diagnosis.learning_curve import LearningCurve
 from caviar.diagnosis.learning_rate import LearningRateSweep
 from caviar.reporting import words
 from caviar.training.metrics import MetricName
@@ -69,6 +70,35 @@ def learning_curves(curves: Sequence[tuple[str, dict[str, Numbers], int]], loss_
         axes.set_ylabel(loss_name)
         axes.set_title(title)
         axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def errors_over_rows(curve: LearningCurve) -> str:
+    """Training and held-out error against train rows, and the power law carried on to four times as many."""
+    figure, (axes,) = _panels(1, width=7.2, height=3.4)
+    rows = np.array(curve.rows)
+    for label, color, mark, estimates in (
+        ("training rows", TRAIN, "s", curve.train_error),
+        ("held-out rows", HELD_OUT, "o", curve.error),
+    ):
+        for at, estimate in zip(rows, estimates, strict=True):
+            axes.plot([at, at], 100 * _finite([estimate.low, estimate.high]), color=color, linewidth=1)
+        axes.plot(rows, [100 * estimate.value for estimate in estimates], mark, color=color, label=label)
+    for first, last, line in ((rows[0], rows[-1], "-"), (rows[-1], 4 * rows[-1], "--")):
+        places = np.geomspace(first, last, 30)
+        law = [curve.error_law.at(at) for at in places]
+        label = "fitted, and its 95 % band" if line == "-" else None
+        axes.plot(places, [100 * e.value for e in law], line, color=HELD_OUT, linewidth=1, label=label)
+        axes.fill_between(
+            places, [100 * e.low for e in law], [100 * e.high for e in law], color=HELD_OUT, alpha=0.15, linewidth=0
+        )
+    goal = 100 * (curve.optimal + curve.tolerance)
+    axes.axhline(goal, color=GREY, linewidth=1, linestyle=":", label=f"optimal error and tolerance, {goal:.3g} %")
+    _log_axis(axes, np.array([rows[0], rows[-1], 4 * rows[-1]]))
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("train rows")
+    axes.set_ylabel("rows misclassified, %" if curve.task == "classification" else "variance unexplained, %")
+    axes.legend(frameon=False, fontsize=8)
     return _svg(figure)
 
 
