@@ -3,7 +3,16 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from caviar.data.split import Split
-from caviar.diagnosis import activations, bias_variance, gradients, sanity, steps
+from caviar.diagnosis import (
+    activations,
+    batch,
+    bias_variance,
+    gradients,
+    output_and_loss,
+    own_network,
+    sanity,
+    steps,
+)
 from caviar.diagnosis.examine import check_same_config, examine, subject
 from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName
 from caviar.diagnosis.subject import Subject
@@ -17,10 +26,13 @@ SEEDS = 3
 """Networks of a config that is given to `diagnose` untrained."""
 
 FINDERS: tuple[Callable[[Subject], list[Finding]], ...] = (
-    lambda seen: sanity.diverged(seen.scores),
+    own_network.find,
+    output_and_loss.find,
+    sanity.find,
     activations.find,
     gradients.find,
     steps.find,
+    batch.find,
 )
 """What reads a subject, causes before what they cause."""
 
