@@ -27,7 +27,7 @@ from caviar.diagnosis.gradient_sample import (
     missed_share,
     search,
 )
-from caviar.diagnosis.gradient_verdict import Coordinate, GradientCheck, LayerCheck, verdict_of, worst_of
+from caviar.diagnosis.gradient_verdict import Coordinate, GradientCheck, LayerCheck, Verdict, verdict_of, worst_of
 from caviar.diagnosis.quotients import CORRECT, Measured, Move, joined, measured
 from caviar.errors import BadLoss
 from caviar.training.devices import places
