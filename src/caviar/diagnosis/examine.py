@@ -108,7 +108,7 @@ def subject(
         config=runs[0].config.changed(rows=1.0),
         runs=tuple(runs),
         scores=tuple(scores[:n]),
-        constant=constant_score(split, judged_by),
+        constant=constant_score(split, judged_by, scores[0].on),
         start=_probed(split, runs[0], starting_weights(runs[0].config, split)),
         end=next((seen for run in runs if run.best_epoch and (seen := _probed(split, run, run.weights))), None),
         companions=tuple(

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from caviar.arrays import Numbers, Whole
 from caviar.data.split import Split
+from caviar.diagnosis.batch import noise_scale_of
 from caviar.diagnosis.subject import Probe
 from caviar.network.config import Config
 from caviar.network.layers import Weights
@@ -170,17 +171,10 @@ def _update_ratios(config: Config, gradients: _Gradients, weights: Sequence[Numb
 
 
 def _noise_scale(gradients: _Gradients, batches: int, rows: int) -> float:
-    """tr(Sigma) / |G|^2 without bias: gradients of several mini-batches of one size tell both; infinite where G is 0.
-
-    Source: McCandlish et al. 2018, appendix A.1.
-    """
-    if batches < 2:
-        return float("nan")
+    """See `batch.noise_scale`, from sums over mini-batches."""
     of_mean = sum(float(np.sum((total / batches) ** 2)) for total in gradients.total)
     of_each = sum(float(np.sum(squares / batches)) for squares in gradients.squares)
-    scatter = (of_each - of_mean) * batches / (batches - 1)
-    signal = of_mean - scatter / batches
-    return rows * scatter / signal if signal > 0 else float("inf")
+    return noise_scale_of(of_mean, of_each, batches, rows)
 
 
 def _of_units(units: Sequence[_Units], answers: Sequence[Numbers], widths: Sequence[int]) -> dict[str, Numbers]:

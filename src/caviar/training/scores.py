@@ -132,9 +132,15 @@ def judge(
     return [score for config in asked if (score := known[config]) is not None]
 
 
-def constant_score(split: Split, metric: MetricName) -> Score:
-    """The constant model judged on the same rows: the class shares, or the mean, of the training rows."""
-    on = row_plan(split)
+def constant_score(split: Split, metric: MetricName, on: RowPlan | None = None) -> Score:
+    """The constant model judged on the same rows: the class shares, or the mean, of the training rows.
+
+    Args:
+        split: the data.
+        metric: of `Score.value`.
+        on: the `Config.rows` of the networks beside which it stands; None is the split's `row_plan`.
+    """
+    on = on or row_plan(split)
     y = split.y[np.logical_or.reduce([held_out(network, split) for network in networks_for(Config(), on)])]
     answers = np.tile(constant_answer(split), (len(y), 1))
     # For classes a row's loss and error follow from its class: no need for an answer per training row.

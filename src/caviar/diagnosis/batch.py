@@ -1,0 +1,144 @@
+"""Is the mini-batch too large or too small? By the gradient noise scale, and only where training shows it.
+
+The noise scale tr(Sigma) / |G|^2 is the number of rows at which a mini-batch's gradient is as much noise as signal. Far
+above it a larger batch buys no better step and costs updates; far below it steps are mostly noise, which a long enough
+training at a low enough rate averages out. Neither is a fault in itself: a batch is called too large only where so few
+updates were made that the loss is still falling, and too small only where the loss has stopped on the noise.
+
+Source: McCandlish et al. 2018, An Empirical Model of Large-Batch Training.
+"""
+
+import numpy as np
+
+from caviar.arrays import Numbers
+from caviar.diagnosis.finding import Finding, Severity
+from caviar.diagnosis.guard import better
+from caviar.diagnosis.subject import Subject
+from caviar.diagnosis.untrained import loss_without_signal
+from caviar.training.plan import held_out, program_for
+
+_FEW_UPDATES, _LEAST_EPOCHS = 500, 5
+"""Updates below which a smaller batch would make a difference, and epochs that must have passed: with fewer it is not
+the batch that is short of updates."""
+
+_STILL_FALLING = 0.05
+"""Share of all that the loss has gained which the last fifth of the epochs must have brought."""
+
+_LARGE, _SMALL = 32, 16
+"""Rows: a batch up to the first is never too large, one above the second never too small."""
+
+_FAR_BELOW = 4.0
+"""Times the batch that the noise scale must be."""
+
+_LEVEL, _SCATTER = 0.05, 0.1
+"""Of the loss without signal, where the loss must have stopped; and its jumps from epoch to epoch, of that level."""
+
+_SOURCE = "McCandlish et al. 2018 (gradient noise scale); course section 5 (mini-batches)"
+
+
+def noise_scale(gradients: Numbers, rows: int) -> float:
+    """The noise scale from the gradients of several mini-batches of one size, without bias.
+
+    Args:
+        gradients: (batches, parameters), each the mean over the rows of one mini-batch; no row in two of them.
+        rows: of each mini-batch.
+
+    Returns:
+        Rows, at least 0; infinite where no signal can be told from the noise, NaN for a single mini-batch.
+    """
+    of_mean, of_each = np.square(gradients.mean(axis=0)).sum(), np.square(gradients).sum(axis=1).mean()
+    return noise_scale_of(float(of_mean), float(of_each), len(gradients), rows)
+
+
+def noise_scale_of(of_mean: float, of_each: float, batches: int, rows: int) -> float:
+    """The same from squared lengths: of the mean gradient over all mini-batches, and of each one's, on average.
+
+    With B rows in a batch E|g_B|^2 = |G|^2 + tr(Sigma) / B. A batch and all batches together are two sizes, which give
+    both unknowns.
+
+    Source: McCandlish et al. 2018, appendix A.1.
+    """
+    if batches < 2:
+        return float("nan")
+    large = rows * batches
+    signal = (large * of_mean - rows * of_each) / (large - rows)
+    noise = (of_each - of_mean) / (1 / rows - 1 / large)
+    return max(0.0, noise) / signal if signal > 0 else float("inf")
+
+
+def find(subject: Subject) -> list[Finding]:
+    """A mini-batch that is too large or too small."""
+    if subject.end is None or np.isnan(subject.end.noise_scale):
+        return []
+    curves = [run.history["train_loss"] for run in subject.runs if run.status != "diverged"]
+    epochs = min(len(curve) for curve in curves)
+    loss = np.mean([curve[:epochs] for curve in curves], axis=0)
+    config = subject.runs[0].config
+    trained = int((~held_out(config, subject.split)).sum())
+    batch = min(program_for(config, subject.split).batch_size, trained)
+    updates = -(-trained // batch) * epochs
+    evidence = {
+        "batch_size": batch,
+        "noise_scale": subject.end.noise_scale if np.isfinite(subject.end.noise_scale) else None,
+        "updates": updates,
+        "epochs": epochs,
+        "train_loss": float(loss[-1]),
+    }
+    return _too_large(subject, loss, evidence) or _too_small(subject, loss, evidence)
+
+
+def _too_large(subject: Subject, loss: Numbers, evidence: dict[str, float | None]) -> list[Finding]:
+    assert subject.end is not None
+    batch, scale, updates, epochs = evidence["batch_size"], subject.end.noise_scale, evidence["updates"], len(loss)
+    assert batch is not None
+    assert updates is not None
+    if batch <= max(_LARGE, scale) or updates >= _FEW_UPDATES or epochs < _LEAST_EPOCHS:
+        return []
+    start = max(float(loss[0]), loss_without_signal(subject.config, subject.split))
+    share = _late_fall(loss) / max(start - float(loss[-1]), 1e-30)
+    held_out_losses = [run.history["dev_loss"] for run in subject.runs if run.status != "diverged"]
+    if not share >= _STILL_FALLING or not np.mean([_late_fall(curve) for curve in held_out_losses]) > 0:
+        return []
+    meaning = (
+        f"In {epochs} epochs mini-batches of {batch} rows made only {updates} updates, and the loss is still falling: "
+        f"the last fifth of the epochs brought {share:.0%} of all that was gained. A gradient of {scale:.0f} rows is "
+        "as much signal as noise here, so that one of more rows is hardly better. Smaller mini-batches make more "
+        "updates from the same rows."
+    )
+    return [Finding("batch_too_large", "warning", {**evidence, "still_falling": share}, meaning, _SOURCE)]
+
+
+def _too_small(subject: Subject, loss: Numbers, evidence: dict[str, float | None]) -> list[Finding]:
+    assert subject.end is not None
+    batch, scale = evidence["batch_size"], subject.end.noise_scale
+    assert batch is not None
+    if batch > _SMALL or scale < _FAR_BELOW * batch or len(loss) < 2 * _LEAST_EPOCHS:
+        return []
+    level, scatter = _standing(loss)
+    if not level > _LEVEL * loss_without_signal(subject.config, subject.split) or not scatter > _SCATTER:
+        return []
+    lower = better(subject, "lower rate")
+    severity: Severity = "warning" if lower else "info"
+    told = f"{scale:.0f} rows" if np.isfinite(scale) else "more rows than there are"
+    meaning = (
+        f"The training loss has stopped at about {level:.3g} and jumps by {scatter:.0%} of that from epoch to epoch. A "
+        f"mini-batch has {batch} rows, but only with {told} is a gradient here as much signal as noise: at this rate "
+        "the steps are mostly noise. Larger mini-batches average it out, as a lower rate does. "
+        + (lower[0].sentence() if lower else "")
+    )
+    found = {**evidence, "level": level, "scatter": scatter}
+    return [Finding("batch_too_small", severity, found, meaning.rstrip(), _SOURCE)]
+
+
+def _late_fall(curve: Numbers) -> float:
+    """What the last fifth of the epochs has brought."""
+    return float(curve[-1 - max(1, len(curve) // 5)] - curve[-1])
+
+
+def _standing(loss: Numbers) -> tuple[float, float]:
+    """The level at which a loss stands in its last third, and its jumps of that level; 0 jumps while it falls."""
+    late = loss[-max(4, len(loss) // 3) :]
+    level, jumps = float(late.mean()), float(np.diff(late).std())
+    first, second = np.array_split(late, 2)
+    falls = first.mean() - second.mean() > jumps
+    return level, 0.0 if falls or not level > 0 else jumps / level

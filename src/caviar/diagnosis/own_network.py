@@ -1,0 +1,115 @@
+"""What can be wrong with a network of the user's own and with none of caviar's: examples that meet, arrays unused.
+
+Both are seen by running `apply` a few times in test mode; nothing is trained. Networks of caviar's layers are left out.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from caviar.arrays import Numbers
+from caviar.data.split import Split
+from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.subject import Subject
+from caviar.network.layers import Weights
+from caviar.network.own import Own, own_network
+from caviar.training import devices
+from caviar.training.drive import starting_weights
+from caviar.training.plan import inputs_of
+
+_ROWS, _TRIED = 32, 4
+"""Rows of a batch, and how many of them are looked at."""
+
+_OTHERS = 3.0
+"""Factor by which the other rows are stretched: a mean or a spread over the batch moves with it."""
+
+_SAME = 1e-3
+"""Of the spread of answers: what rounding may move one."""
+
+_SOURCE = "Karpathy 2019, a recipe for training (use backprop to chart dependencies)"
+
+
+def find(subject: Subject) -> list[Finding]:
+    """Examples that interact, and arrays that receive no gradient, in a network of the user's own."""
+    config, split = subject.config, subject.split
+    if config.network is None:
+        return []
+    devices.places()  # starts JAX as it must be
+    own = own_network(config, inputs_of(split.width, split.image_shape), split.outputs)
+    first = subject.runs[0].config
+    trained = next((run.weights for run in subject.runs if run.status != "diverged"), None)
+    weights = [starting_weights(first, split)] + ([] if trained is None else [trained])
+    x = _rows(split)
+    return [*_interacting(own, weights[-1], x), *_without_gradient(own, weights, x)]
+
+
+def _rows(split: Split) -> Numbers:
+    """Train rows as columns, (features, rows)."""
+    chosen = np.random.Generator(np.random.Philox(key=split.seed)).permutation(split.n_train)[:_ROWS]
+    return np.asarray(split.x[np.sort(chosen)]).T
+
+
+def _answers(own: Own, weights: Weights, x: Numbers) -> Numbers:
+    """In test mode, (outputs, rows)."""
+    return np.asarray(own(weights, jnp.asarray(x), None), float)
+
+
+def _interacting(own: Own, weights: Weights, x: Numbers) -> list[Finding]:
+    """The answer for a row must be the same whatever rows stand beside it, and alone."""
+    together = _answers(own, weights, x)
+    spread = float(together.std()) or 1.0
+    moved = []
+    for row in range(min(_TRIED, x.shape[1])):
+        others = _OTHERS * np.roll(x, 1, axis=1)
+        others[:, row] = x[:, row]
+        seen = [_answers(own, weights, batch)[:, at] for batch, at in ((others, row), (x[:, [row]], 0))]
+        moved.append(max(float(np.abs(answer - together[:, row]).max()) for answer in seen))
+    changed = [not value <= _SAME * spread for value in moved]  # NaN counts as changed
+    if not any(changed):
+        return []
+    meaning = (
+        f"The answers for {sum(changed)} of {len(moved)} rows changed when only the other rows of the batch did (or "
+        f"were left out), by up to {np.max(moved):.3g} where answers of different rows spread by {spread:.3g}. In test "
+        "mode a row's answer must depend on that row alone; otherwise every figure here depends on which rows were "
+        "asked together. The usual causes are a mean, a norm or a softmax over the wrong axis, a reshape that mixes "
+        "rows, and normalising by the batch in test mode (where the `key` of apply is None)."
+    )
+    evidence = {"rows": len(moved), "changed": sum(changed), "largest_change": _plain(max(moved)), "spread": spread}
+    return [Finding("examples_interact", "critical", evidence, meaning, _SOURCE)]
+
+
+def _without_gradient(own: Own, all_weights: list[Weights], x: Numbers) -> list[Finding]:
+    """Arrays that no answer depends on, with the starting weights and with the trained ones."""
+    stream = np.random.Generator(np.random.Philox(key=0))
+    direction = stream.normal(size=(own.outputs, x.shape[1]))
+    names, still = [], []
+    for weights in all_weights:
+        answers, back = jax.vjp(lambda w: own(w, jnp.asarray(x), None), jax.tree.map(jnp.asarray, weights))
+        (gradient,) = back(jnp.asarray(direction, answers.dtype))
+        leaves = jax.tree_util.tree_leaves_with_path(gradient)
+        names = [jax.tree_util.keystr(path) for path, _ in leaves]
+        still.append([bool((np.asarray(leaf) == 0).all()) for _, leaf in leaves])
+    return without_gradient([name for name, own in zip(names, np.all(still, axis=0), strict=True) if own], len(names))
+
+
+def without_gradient(names: list[str], arrays: int) -> list[Finding]:
+    """A finding when arrays of weights receive no gradient, neither at the start nor after training.
+
+    Args:
+        names: of these arrays.
+        arrays: how many there are in all.
+    """
+    if not names:
+        return []
+    shown = ", ".join(names[:6]) + (" …" if len(names) > 6 else "")
+    meaning = (
+        f"{len(names)} of {arrays} arrays of weights receive a gradient of exactly 0, with the starting weights as "
+        f"with the trained ones: {shown}. They never learn. Either no answer depends on them, or what lies behind them "
+        "lets no gradient through: weights of 0, units that are dead, a step such as rounding or argmax."
+    )
+    severity = "critical" if len(names) == arrays else "warning"
+    return [Finding("no_gradient", severity, {"arrays": names, "of": arrays}, meaning, _SOURCE)]
+
+
+def _plain(value: float) -> float | None:
+    return value if np.isfinite(value) else None
