@@ -373,9 +373,9 @@ class _Loop:
         """What limits the start, and whether it loses to a simpler model."""
         found = list(limits)
         mine = np.stack([score.loss for score in baselines[-1].scores])
-        for baseline in baselines[:2]:
-            simpler = np.broadcast_to(baseline.scores[0].loss, mine.shape)
-            found += sanity.worse_than_baseline(baseline.name, paired_gain(simpler, mine))
+        linear = baselines[1]  # the constant model is among the limits
+        simpler = np.broadcast_to(linear.scores[0].loss, mine.shape)
+        found += sanity.worse_than_baseline(linear.name, paired_gain(simpler, mine))
         for finding in found:
             self.tell.say(f"{finding.name} ({finding.severity}): {finding.meaning}")
         if not found:

@@ -49,7 +49,7 @@ def score(config: Config | None = None, *, loss: Any = 1.0, error: Any = 0.1, ro
 
 def subject(scores: Sequence[Score], rows: Split, **others: Any) -> Subject:
     """What a finder reads, made of scores; other parts as given."""
-    constant = constant_score(rows, "error" if rows.task == "classification" else "rmse")
+    constant = constant_score(rows, "error" if rows.task == "classification" else "rmse", scores[0].on)
     return Subject(rows, scores[0].config, (), tuple(scores), constant, **others)
 
 

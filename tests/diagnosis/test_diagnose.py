@@ -38,8 +38,8 @@ def learned(noise) -> list[Run]:
 
 
 def test_a_network_that_learns_noise_by_heart_has_high_variance(noise, learned):
-    (found,) = diagnose(learned, noise)
-    assert found.name == "high_variance"
+    found, nothing_gained = diagnose(learned, noise)
+    assert (found.name, nothing_gained.name) == ("high_variance", "worse_than_baseline")
     assert found.evidence["train_error"]["value"] < 0.01
     errors = [row_errors(answer, noise.y_dev).mean() for answer in _answers(learned, noise.x_dev)]
     assert found.evidence["dev_error"]["value"] == pytest.approx(np.mean(errors))
@@ -47,7 +47,7 @@ def test_a_network_that_learns_noise_by_heart_has_high_variance(noise, learned):
 
 
 def test_one_run_need_not_be_in_a_list(noise, learned):
-    (found,) = diagnose(learned[0], noise)
+    found, _ = diagnose(learned[0], noise)
     assert (found.name, found.evidence["train_error"]["rows"]) == ("high_variance", 300)
 
 
@@ -56,12 +56,13 @@ def test_a_linear_model_of_xor_has_high_bias(xor):
     first = diagnose(runs, xor)[0]
     assert first.name == "high_bias"
     assert first.evidence["train_error"]["value"] > 0.4
-    assert diagnose(runs[:1], xor, optimal_error=0.48, tolerance=0.1) == []
+    (left,) = diagnose(runs[:1], xor, optimal_error=0.48, tolerance=0.1)
+    assert (left.name, left.evidence["baseline"]) == ("worse_than_baseline", "constant")
 
 
 def test_networks_of_all_folds_are_judged_on_every_row(noise):
     runs = train(noise, [LEARNER.changed(rows=(fold, 5), seed=seed) for seed in range(2) for fold in range(5)])
-    (found,) = diagnose(runs, noise)
+    found, _ = diagnose(runs, noise)
     assert (found.name, found.evidence["dev_error"]["rows"]) == ("high_variance", 700)
     with pytest.raises(BadData, match="every seed trained on the same folds"):
         diagnose(runs[:-1], noise)

@@ -22,7 +22,7 @@ def many(classes):
 
 def found(classes, train_error=0.3, **settings):
     split = many(classes) if classes else made_scores.quantity(300, 100)
-    one = made_scores.score(Config(**settings), rows=split.rows, train_error=train_error)
+    one = made_scores.score(Config(**settings), rows=split.n_dev, train_error=train_error)
     return [(f.name, f.severity) for f in output_and_loss.find(made_scores.subject([one], split))]
 
 

@@ -63,7 +63,7 @@ def test_a_network_that_never_learned_is_no_better_than_the_constant_model():
     (found,) = sanity.worse_than_constant(trained(SMALL.changed(learning_rate=0.0, initializer="zeros")))
     assert (found.name, found.evidence["baseline"]) == ("worse_than_baseline", "constant")
     assert sanity.worse_than_constant(trained(SMALL)) == []
-    gone = made_scores.subject([score(status="diverged", rows=500)], SPLIT)
+    gone = made_scores.subject([score(status="diverged", rows=100)], SPLIT)
     assert sanity.worse_than_constant(gone) == []
 
 
@@ -162,4 +162,4 @@ def test_arrays_of_an_own_network_that_receive_no_gradient_are_named():
 
 def test_caviars_own_layers_are_not_run_for_it(monkeypatch):
     monkeypatch.setattr(own_network, "own_network", None)
-    assert own_network.find(made_scores.subject([score(rows=500)], SPLIT)) == []
+    assert own_network.find(made_scores.subject([score(rows=100)], SPLIT)) == []

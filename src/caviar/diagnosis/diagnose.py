@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from caviar.data.split import Split
-from caviar.diagnosis import activations, bias_variance, gradients, landscape, rising, sanity, steps
+from caviar.diagnosis import (
+    activations,
+    batch,
+    bias_variance,
+    gradients,
+    landscape,
+    output_and_loss,
+    own_network,
+    rising,
+    sanity,
+    steps,
+)
 from caviar.diagnosis.examine import check_same_config, examine, subject
 from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName
 from caviar.diagnosis.subject import Subject
@@ -17,12 +28,15 @@ SEEDS = 3
 """Networks of a config that is given to `diagnose` untrained."""
 
 FINDERS: tuple[Callable[[Subject], list[Finding]], ...] = (
-    lambda seen: sanity.diverged(seen.scores),
+    own_network.find,
+    output_and_loss.find,
+    sanity.find,
     activations.find,
     gradients.find,
     steps.find,
     rising.find,
     landscape.find,
+    batch.find,
 )
 """What reads a subject, causes before what they cause."""
 

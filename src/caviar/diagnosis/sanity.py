@@ -74,9 +74,9 @@ def initial_loss_off(subject: Subject) -> list[Finding]:
     """A finding when the starting loss is many times what a network loses that knows nothing, such as log C.
 
     Random answers lose more than none. Of 160 usual starts on four data sets (depths 1 to 6, all activations and
-    initialisers but `normal`) 97 % lost up to 2.6 times it, the worst, SELU and linear units with He, 10 to 12 times; the
-    standard deviation 1 gives ReLU networks 25 to 4,500 times, raw inputs 7 to 77 times. It is a warning where it also
-    takes more than a tenth of the epochs to come down to it; otherwise training repairs it, and it is "info". A
+    initialisers but `normal`) 97 % lost up to 2.6 times it; the worst, SELU and linear units with He, 10 to 12 times. A
+    standard deviation of 1 gives ReLU networks 25 to 4,500 times, raw inputs 7 to 77 times. It is a warning where it
+    also takes more than a tenth of the epochs to come down to it; otherwise training repairs it, and it is "info". A
     starting loss below it is no fault: the starting weights know something.
     """
     if subject.start is None:

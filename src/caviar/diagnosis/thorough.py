@@ -106,11 +106,12 @@ def cannot_overfit_batch(few: Split, runs: Sequence[Run]) -> list[Finding]:
         return []
     severity: Severity = "critical" if loss > (1 - _LEARNED) * expected else "warning"
     rates, rows = [run.config.rate for run in runs], len(np.unique(few.x_train, axis=0))
+    rate = rates[int(np.argmin(best))]
     meaning = (
-        f"Of {rows} training rows the network should know every one after {_STEPS:,} steps without regularisation. At "
-        f"the best of {len(runs)} learning rates ({rates[int(np.argmin(best))]:.3g}) its loss is still {loss:.3g}, "
-        f"where knowing nothing gives {expected:.3g}. Either it is too small for even these, or something on the way does "
-        "not learn: loss, output, starting weights, activations."
+        f"Of {rows} training rows the network should know every one after {_STEPS:,} steps without regularisation. "
+        f"At the best of {len(runs)} learning rates ({rate:.3g}) its loss is still {loss:.3g}, where knowing nothing "
+        f"gives {expected:.3g}. Either it is too small for even these, or something on the way does not learn: loss, "
+        "output, starting weights, activations."
     )
     evidence = {"rows": rows, "steps": _STEPS, "loss": loss, "expected": expected, "rates": rates}
     return [Finding("cannot_overfit_batch", severity, evidence, meaning, _RECIPE + " (overfit one batch)")]
