@@ -15,7 +15,6 @@ from jaxtyping import Array, Float, Int
 from caviar.arrays import Numbers, Whole
 from caviar.data.split import Split
 from caviar.diagnosis.batch import noise_scale_of
-from caviar.diagnosis.batch import noise_scale_of
 from caviar.diagnosis.subject import Probe
 from caviar.network.config import Config
 from caviar.network.layers import Weights
@@ -172,7 +171,7 @@ def _update_ratios(config: Config, gradients: _Gradients, weights: Sequence[Numb
 
 
 def _noise_scale(gradients: _Gradients, batches: int, rows: int) -> float:
-    """Of the gradient of all weights, see `batch.noise_scale_of`."""
+    """See `batch.noise_scale`, from sums over mini-batches."""
     of_mean = sum(float(np.sum((total / batches) ** 2)) for total in gradients.total)
     of_each = sum(float(np.sum(squares / batches)) for squares in gradients.squares)
     return noise_scale_of(of_mean, of_each, batches, rows)
