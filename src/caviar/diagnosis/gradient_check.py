@@ -145,7 +145,7 @@ def _check(ready: Checked, theta: Numbers, gradient: Numbers, plan: _Plan) -> Gr
     of_layers = [
         _of_layer(ready.parameters, number, each[number], points.told[layer == number]) for number in range(len(each))
     ]
-    verdicts = [verdict_of(whole), *(one.verdict for one in of_layers if one.verdict is not None)]
+    verdicts: list[Verdict] = [verdict_of(whole), *(one.verdict for one in of_layers if one.verdict is not None)]
     if not points.told.any():
         verdicts.append("suspicious")
     return GradientCheck(
