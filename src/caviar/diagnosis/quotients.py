@@ -105,12 +105,12 @@ def measured(
     # Curvature bends a tenth as much on a tenth of the way; a kink at theta bends alike on every way.
     kink = np.abs(bend - 0.1 * wider_bend) / 0.9
     spread = 2 * np.maximum(np.abs(second - third), kink)
-    each = np.stack([first[again], second, third])
-    margins = spread + _SURE * noise / np.array([[epsilon], *([step] for step in _AGAIN)])
+    each = np.stack([second, third])
+    margins = spread + _SURE * noise / np.array(_AGAIN)[:, None]
     nearest = np.argmin(np.abs(g - each) - margins, axis=0), np.arange(len(again))
     explained = np.abs(g - each[nearest]) <= margins[nearest]
-    best = np.where(explained, each[nearest], second)
-    doubt[again] = margins[-1]
+    best = np.where(explained, each[nearest], third)
+    doubt[again] = margins[nearest]
     matters = np.where(size[again] > 0, size[again], np.maximum(np.abs(g), np.abs(best)))
     told[again] = ~explained | (doubt[again] <= WRONG * matters)
     if not explained.all() or told.mean() < 0.5:
