@@ -239,12 +239,15 @@ def _rate_figure(table: list[Row], limit: float) -> Figure:
     share = np.array([row["iterations with a rise"] for row in table])
     rising.plot(rates, share, color=TRAIN)
     rising.plot(rates[finite], share[finite], "o", color=TRAIN, label="every seed finite")
-    rising.plot(rates[~finite], share[~finite], "x", color=HELD_OUT, markersize=8, label="diverged, counted as 100 %")
-    rising.axvline(limit, color=GREY, linestyle="--", label=f"2 / sharpness at the start: {limit:.2g}")
+    rising.plot(
+        rates[~finite], share[~finite], "x", color=HELD_OUT, markersize=8, label="a seed diverged (100 %)"
+    )
+    rising.axvline(limit, color=GREY, linestyle="--")
+    rising.text(0.95 * limit, 0.5, f"2 / sharpness\nat the start: {limit:.2g}", ha="right")
     rising.set_ylim(-0.02, 1.04)
     rising.yaxis.set_major_formatter(PercentFormatter(1))
     rising.set_ylabel("iterations in which J rose")
-    rising.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.8))
+    rising.legend(frameon=False, loc="upper left")
     rising.set_title("J of the full batch rises once the rate is too high")
     measured = np.array([row["sharpness at the end"] for row in table])
     sharp.plot(rates, measured, "o-", color=TRAIN, label="sharpness where training ended")
