@@ -43,7 +43,7 @@ from caviar.training.metrics import MetricName, metric_for, task_of
 from caviar.training.plan import program_for, relative_cost, written_out
 from caviar.training.saved import Model, load, save
 from caviar.training.score_files import ScoreFiles
-from caviar.training.scores import Score, constant_score, error_in_unit, row_plan
+from caviar.training.scores import Score, constant_score, error_in_unit, networks_for, row_plan
 from caviar.training.workbench import Workbench
 from caviar.tuning.baselines import Baseline, train_baselines
 from caviar.tuning.budget import Budget
@@ -475,7 +475,10 @@ class _Loop:
         """Bias and variance, None where every network diverged."""
         if all(score.status == "diverged" for score in scores):
             return None
-        return bias_variance(scores, rows, self.optimal_error)
+        networks = [network for score in scores for network in networks_for(score.config, score.on)]
+        # Only with a bridge is more asked than scores tell; networks that were kept are not trained again.
+        runs = self.bench.train(rows, networks) if rows.n_bridge else []
+        return bias_variance(scores, rows, self.optimal_error, runs=runs)
 
     def _overfit(self, proof: Proof) -> list[Finding]:
         """A finding when the test error is above the dev error by more than the tolerance, beyond the interval."""

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from caviar.diagnosis.intervals import Estimate, difference, mean, of_metric, paired_gain, share
+from caviar.diagnosis.intervals import (
+    Estimate,
+    difference,
+    mean,
+    of_metric,
+    paired_gain,
+    positive_mean,
+    rate,
+    share,
+    spread_of,
+)
 
 REPETITIONS = 300
 
@@ -62,9 +72,56 @@ def test_seeds_widen_a_share_by_their_t_interval():
     found = share([0.4, 0.5, 0.6], 10**12)
     half = 4.302653 * 0.1 / math.sqrt(3)
     assert (found.value, found.high - 0.5, 0.5 - found.low) == pytest.approx((0.5, half, half), abs=1e-5)
-    rows_only = share([0.5], 100)
-    both = share([0.4, 0.5, 0.6], 100)
-    assert both.high - 0.5 == pytest.approx(math.hypot(rows_only.high - 0.5, half), abs=1e-5)
+    wide, narrow = share([0.4, 0.5, 0.6], 100), share([0.5], 100)
+    # By hand: variances 0.0025 of rows and 0.01 / 3 of seeds have 2 (0.0025 + 0.00333)^2 / 0.00333^2 = 6.125 degrees.
+    q = stats.t.ppf(0.975, 6.125)
+    wilson_half = q / (1 + q * q / 100) * math.sqrt(0.0025 + (q / 200) ** 2)
+    assert wide.high - 0.5 == pytest.approx(math.hypot(wilson_half, q * 0.1 / math.sqrt(3)), rel=1e-6)
+    assert wide.high - wide.low > narrow.high - narrow.low
+
+
+def test_a_rate_of_one_network_is_wilsons():
+    errors = np.zeros((1, 263))
+    errors[0, :81] = 1
+    assert rate(errors) == share([81 / 263], 263) == wilson(81, 263)
+
+
+def test_a_rate_without_errors_is_known_as_well_as_by_one_network():
+    assert rate(np.zeros((5, 60))) == share([0.0], 60)
+    assert (rate(np.ones((2, 30))).low, rate(np.ones((2, 30))).high) == pytest.approx((wilson(30, 30).low, 1))
+
+
+def test_seeds_that_agree_count_as_one_and_those_that_do_not_as_many():
+    row = (np.arange(400) % 4 == 0).astype(float)
+    alike = rate(np.tile(row, (4, 1)))
+    assert (alike.low, alike.high) == pytest.approx((wilson(100, 400).low, wilson(100, 400).high))
+    apart = rate(np.stack([np.roll(row, shift) for shift in range(4)]))
+    assert apart.high - apart.low < 0.6 * (alike.high - alike.low)
+
+
+def test_the_parts_of_the_noise_by_hand():
+    """Two-way layout of 2 seeds and 3 rows: means 2, 3, 7 of the rows, 3 and 5 of the seeds."""
+    found = spread_of(np.array([[1.0, 2.0, 6.0], [3.0, 4.0, 8.0]]))
+    assert found == (4.0, pytest.approx(7 / 3), pytest.approx(1.0), 2, 3)
+    crossed = spread_of(np.array([[1.0, -1.0], [-1.0, 1.0]]))  # all is interaction: nothing is left for the seeds
+    assert crossed == (0.0, 0.0, 0.0, 2, 2)
+
+
+def test_a_positive_mean_is_the_t_interval_of_its_logarithm():
+    values = np.random.default_rng(9).exponential(size=(1, 61))
+    found = positive_mean(values)
+    step = 2.0003 * values.std(ddof=1) / math.sqrt(61) / values.mean()
+    assert math.log(found.high / found.value) == pytest.approx(step, rel=1e-4)
+    assert math.log(found.value / found.low) == pytest.approx(step, rel=1e-4)
+    assert positive_mean(np.zeros((2, 9))) == Estimate(0.0, 0.0, 0.0, 9)
+
+
+def test_what_both_estimates_share_cancels_in_their_difference():
+    first, second = Estimate(0.2, 0.1, 0.3, 9), Estimate(0.5, 0.4, 0.6, 9)
+    apart, together = difference(first, second), difference(first, second, 0.9)
+    assert apart.high == pytest.approx(0.3 + 0.1 * math.sqrt(2))
+    assert together.high == pytest.approx(0.3 + 0.1 * math.sqrt(0.2))
+    assert together.low == pytest.approx(0.3 - 0.1 * math.sqrt(0.2))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.integers(1, 10_000))

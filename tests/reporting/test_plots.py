@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.intervals import Estimate
 from caviar.diagnosis.learning_curve import LearningCurve
+from caviar.diagnosis.optimal_error import OptimalError
 from caviar.diagnosis.power_law import fit
 from caviar.reporting import plots
 from caviar.reporting.words import name_of
@@ -79,10 +80,14 @@ def test_learning_curves(train, dev, best):
 
 @pytest.mark.parametrize("value", [0.0, 0.02, 1.0])
 @pytest.mark.parametrize("half", [0.0, 0.01, NAN])
-def test_bias_and_variance(value, half):
-    result = BiasVariance(0.0, False, 0.02, estimate(value, half), estimate(value, half))
+@pytest.mark.parametrize("bound", [False, True])
+def test_bias_and_variance(value, half, bound):
+    optimal = OptimalError(0.0, estimate(value, half) if bound else None)
+    bridge = estimate(value, half) if bound else None
+    result = BiasVariance(optimal, 0.02, estimate(value, half), estimate(value, half), bridge)
     words = picture(plots.bias_and_variance, [("before", result), ("after", result)])
     assert {"before", "after", "training rows", "held-out rows", "error, %"} <= set(words)
+    assert ("bridge rows" in words) == bound
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

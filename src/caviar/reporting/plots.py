@@ -28,7 +28,7 @@ from caviar.training.metrics import MetricName
 from caviar.tuning.search import Study, criterion
 from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
 
-TRAIN, HELD_OUT, GREY, GOOD = "#2b6cb0", "#dd6b20", "#8a94a6", "#2f855a"
+TRAIN, BRIDGE, HELD_OUT, GREY, GOOD = "#2b6cb0", "#b7791f", "#dd6b20", "#8a94a6", "#2f855a"
 
 _LONGEST = 30
 """Letters of a name in a picture."""
@@ -106,29 +106,26 @@ def bias_and_variance(parts: Sequence[tuple[str, BiasVariance]]) -> str:
     """Errors against the optimal one, before and after, with 95 % intervals."""
     figure, (axes,) = _panels(1, width=7.2, height=0.9 + 0.8 * len(parts))
     for row, (name, result) in enumerate(reversed(parts)):
-        for offset, label, estimate, color in (
-            (0.18, "training rows", result.train, TRAIN),
-            (-0.18, "held-out rows", result.dev, HELD_OUT),
-        ):
+        bars = [("training rows", result.train, TRAIN), ("held-out rows", result.dev, HELD_OUT)]
+        if result.bridge is not None:
+            bars.insert(1, ("bridge rows", result.bridge, BRIDGE))
+        height = 0.64 / len(bars)
+        for place, (label, estimate, color) in enumerate(bars):
+            offset = 0.36 - (place + 0.5) * 0.72 / len(bars)
             axes.barh(
                 row + offset,
                 100 * estimate.value,
-                height=0.32,
+                height=height,
                 color=color,
                 label=label if row == 0 else None,
             )
             _whisker(axes, row + offset, estimate, 100)
         axes.text(-0.01, row, name, ha="right", va="center", transform=axes.get_yaxis_transform())
-    optimal = parts[0][1].optimal
-    axes.axvline(100 * optimal, color=GREY, linewidth=1, linestyle="--")
-    axes.axvspan(
-        100 * optimal,
-        100 * (optimal + parts[0][1].tolerance),
-        color=GREY,
-        alpha=0.15,
-        linewidth=0,
-        label="tolerance above the optimal error",
-    )
+    optimal, tolerance = parts[0][1].optimal, parts[0][1].tolerance
+    axes.axvline(100 * optimal.low, color=GREY, linewidth=1, linestyle="--")
+    end = optimal.low if optimal.bound is None else optimal.bound.value
+    label = "tolerance above the optimal error" if optimal.bound is None else "optimal error (range) and tolerance"
+    axes.axvspan(100 * optimal.low, 100 * (end + tolerance), color=GREY, alpha=0.15, linewidth=0, label=label)
     axes.set_yticks([])
     axes.set_xlabel("error, %")
     axes.set_xlim(left=0)

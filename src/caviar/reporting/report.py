@@ -136,8 +136,8 @@ def _bias_variance(story: Story) -> dict[str, Any] | None:
 
     return {
         "unit": unit,
-        "optimal": f"{parts[0][1].optimal:.2%}",
-        "given": parts[0][1].optimal_given,
+        "optimal": parts[0][1].optimal.how,
+        "bridge": bool(story.split.n_bridge),
         "tolerance": f"{parts[0][1].tolerance:.0%}",
         "rows": [
             {
@@ -148,6 +148,9 @@ def _bias_variance(story: Story) -> dict[str, Any] | None:
                 "bias_verdict": result.bias_verdict,
                 "variance": gap(result.variance),
                 "variance_verdict": result.variance_verdict,
+                "bridge": "" if result.bridge is None else gap(result.bridge),
+                "mismatch": "" if result.mismatch is None else gap(result.mismatch),
+                "mismatch_verdict": result.mismatch_verdict or "",
             }
             for name, result in parts
         ],

@@ -11,7 +11,7 @@ from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.finding import Finding
-from caviar.diagnosis.intervals import Estimate, mean, share
+from caviar.diagnosis.intervals import Estimate, positive_mean, rate
 from caviar.network.config import Config
 from caviar.remedies.fix import Fixed
 from caviar.reporting.looks import Looks
@@ -96,8 +96,8 @@ def held_out_error(scores: tuple[Score, ...], split: Split) -> Estimate:
     """The error of one config on held-out rows over its seeds: share misclassified, or RMSE in the target's unit."""
     errors = np.stack([score.error for score in scores])
     if split.task == "classification":
-        return share(list(errors.mean(axis=1)), errors.shape[1])
-    squared = mean(errors)
+        return rate(errors)
+    squared = positive_mean(errors)
     low, value, high = (np.sqrt(max(0.0, e)) * split.target.std for e in (squared.low, squared.value, squared.high))
     return Estimate(float(value), float(low), float(high), squared.rows)
 

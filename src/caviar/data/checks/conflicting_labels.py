@@ -41,10 +41,10 @@ def check_conflicting_labels(table: Table, task: Task | None = None) -> Checked:
     first = first_equal(frame)
     if (task or infer_task(table.target)[0]) == "classification":
         codes = fit_classes(table.target).encode(table.target)
-        rows, wrong = _of_classes(first, codes)
+        rows, wrong = conflicting_classes(first, codes)
         floor, limit = wrong / table.rows, f"{count(wrong, 'error')} in {table.rows:,} rows ({wrong / table.rows:.2%})"
     else:
-        rows, floor = _of_quantity(first, table.target.cast(float).to_numpy())
+        rows, floor = conflicting_quantities(first, table.target.cast(float).to_numpy())
         limit = f"{floor:.2%} of the target's variance unexplained"
     if not rows.any():
         return Checked()
@@ -82,7 +82,7 @@ def check_conflicting_labels(table: Table, task: Task | None = None) -> Checked:
     )
 
 
-def _of_classes(first: Whole, codes: Whole) -> tuple[Mask, int]:
+def conflicting_classes(first: Whole, codes: Whole) -> tuple[Mask, int]:
     """Rows of groups with several classes, and the rows that are not of their group's commonest class."""
     classes = int(codes.max()) + 1
     cells, inverse, counts = np.unique(first * classes + codes, return_inverse=True, return_counts=True)
@@ -94,7 +94,7 @@ def _of_classes(first: Whole, codes: Whole) -> tuple[Mask, int]:
     return (kinds > 1)[group_of_cell][inverse], int((rows - most).sum())
 
 
-def _of_quantity(first: Whole, y: Numbers) -> tuple[Mask, float]:
+def conflicting_quantities(first: Whole, y: Numbers) -> tuple[Mask, float]:
     """Rows of groups whose targets differ by much, and the share of variance inside these groups."""
     with np.errstate(over="ignore", invalid="ignore"):
         y = (y - y.mean()) / y.std()

@@ -23,7 +23,8 @@ MOST_ROWS = 20_000
 """Rows that are looked at."""
 FEWEST_ROWS = 200
 """With fewer, a share of wrong labels cannot be told from a hard problem."""
-_FEWEST_OF_CLASS = 10
+FEWEST_OF_CLASS = 10
+"""Rows of a class; of rarer ones nothing can be told."""
 _TREES = 100
 _LINEAR_COST = 600  # inputs x classes up to which a linear model costs no more than the trees
 _CERTAIN = 0.5
@@ -34,7 +35,7 @@ Overlapping classes as hard as that: 1.1 and more (measured on clean made-up set
 _LEARNED = 0.4
 """Contradicted share, against that of an answer that knows the class shares only: above it nothing was learned by
 which single labels could be judged."""
-_WARNING, _INFO = 0.02, 0.005
+_WARNING, WORTH_KNOWING = 0.02, 0.005
 """Lower end of the share from which wrong labels are a warning, or worth knowing."""
 _Z = 1.959964  # 95 %
 _ONE_SIDED = 1.644854
@@ -92,7 +93,7 @@ def label_noise(features: pl.DataFrame, target: pl.Series, seed: int = 0) -> Che
     skipped = []
     if len(at) < len(codes):
         skipped.append(f"Wrong labels were looked for in {len(at):,} of {len(codes):,} rows, drawn at random.")
-    common = np.flatnonzero(np.bincount(codes[at], minlength=len(labels)) >= _FEWEST_OF_CLASS)
+    common = np.flatnonzero(np.bincount(codes[at], minlength=len(labels)) >= FEWEST_OF_CLASS)
     at = at[np.isin(codes[at], common)]
     if len(at) < FEWEST_ROWS or len(common) < 2:
         skipped.append(f"Wrong labels were not looked for: that takes {FEWEST_ROWS} rows and two classes of 10 rows.")
@@ -104,7 +105,7 @@ def label_noise(features: pl.DataFrame, target: pl.Series, seed: int = 0) -> Che
     y = np.searchsorted(common, codes[at])
     probabilities = out_of_fold(x, y, seed)
     found = contradicted(probabilities, y)
-    if not found.wrong_labels or found.low < _INFO:
+    if not found.wrong_labels or found.low < WORTH_KNOWING:
         return Checked((), tuple(skipped))
     likely = probabilities.argmax(axis=1)
     rows = np.flatnonzero(suspicious(probabilities, y))
