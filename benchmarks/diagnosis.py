@@ -70,7 +70,7 @@ def main() -> None:
                 figures |= _faulty(bed, cases, again=asked.again)
             case "remedies":
                 counted = curable([case for case, one in judge(bed, cases).items() if one.counts])
-                figures |= print_mended({case: mend(bed, case, again=asked.again) for case in counted})
+                figures |= print_mended(mend(bed, counted, again=asked.again))
             case _:
                 known = [case for case in cases if bed.kept.path("judged", case.name).exists()]
                 judged = judge(bed, known)

@@ -46,9 +46,14 @@ def curable(cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if BY_NAME[case.fault].curable]
 
 
-def mend(bed: Bed, case: Case, *, again: bool = False) -> Mended:
-    """Remedies and random search on one case."""
-    return bed.kept.value("mended", case.name, lambda: _mend(bed, case), again=again)
+def mend(bed: Bed, cases: Sequence[Case], *, again: bool = False) -> dict[Case, Mended]:
+    """Remedies and random search on cases."""
+    results = {}
+    for number, case in enumerate(cases):
+        if not bed.kept.path("mended", case.name).exists() or again:
+            print(f"mending {number + 1} of {len(cases)}: {case.name}", flush=True)
+        results[case] = bed.kept.value("mended", case.name, lambda one=case: _mend(bed, one), again=again)
+    return results
 
 
 def _mend(bed: Bed, case: Case) -> Mended:
@@ -73,9 +78,12 @@ def _mend(bed: Bed, case: Case) -> Mended:
 
 
 def _searched(bed: Bed, case: Case, split: Split, faulty: Config) -> Config:
-    """The best of as many random configs, the faulty one among them."""
+    """The best of as many random configs, the faulty one among them.
+
+    Cases of one data set take the same places of their spaces, so that most of them share compiled programs.
+    """
     space = default_space(faulty, split)
-    stream = np.random.default_rng([5, *case.name.encode()])
+    stream = np.random.default_rng([5, *case.of.encode()])
     draw = whole_space(space)
     tried = [faulty, *(space.config(draw(stream), faulty) for _ in range(TRAININGS - 1))]
     scores = bed.kept.bench(split).judge(split, [config.changed(seed=TRYING[0]) for config in tried])
