@@ -161,9 +161,11 @@ def experiment(
     return Experiment(chosen.candidate, before, tuple(outcomes))
 
 
-def outcome_of(remedy: Remedy, rated: Rated, before: Sequence[Score], after: Sequence[Score], tries: int) -> Outcome:
-    """What the scores of baseline and remedy, paired by seed, say of it."""
-    gain, error_gain, verdict = compare(before, after, tries)
+def outcome_of(
+    remedy: Remedy, rated: Rated, before: Sequence[Score], after: Sequence[Score], tries: int, *, chosen_from: int = 1
+) -> Outcome:
+    """What the scores of baseline and remedy, paired by seed, say of it; see `compare`."""
+    gain, error_gain, verdict = compare(before, after, tries, chosen_from=chosen_from)
     return Outcome(remedy, verdict, gain, error_gain, tuple(after), rated.candidate, rated.factor)
 
 
@@ -216,7 +218,9 @@ def _rated_and_judged(
     return list(zip(rated, with_seeds([one.candidate for one in rated], bench, seeds[1:]), strict=True))
 
 
-def compare(before: Sequence[Score], after: Sequence[Score], tries: int = 1) -> tuple[Estimate, Estimate, Verdict]:
+def compare(
+    before: Sequence[Score], after: Sequence[Score], tries: int = 1, *, chosen_from: int = 1
+) -> tuple[Estimate, Estimate, Verdict]:
     """Loss gain, error gain and verdict of one config over another, paired by seed and row.
 
     Args:
@@ -224,13 +228,19 @@ def compare(before: Sequence[Score], after: Sequence[Score], tries: int = 1) -> 
         after: the other config's, with the same seeds.
         tries: configs that are compared with this baseline; the verdict's interval is widened so that
             the chance that any useless one is accepted stays below 5 % (Bonferroni).
+        chosen_from: configs of which other seeds chose this one by the same rows: these seeds are new to it, the rows
+            are not, so that what the rows alone say must stand out for so many times the tries.
     """
     loss, other_loss = (np.stack([score.loss for score in scores]) for scores in (before, after))
     error, other_error = (np.stack([score.error for score in scores]) for scores in (before, after))
     gain, error_gain = paired_gain(loss, other_loss), paired_gain(error, other_error)
     strict = paired_gain(loss, other_loss, level=1 - (1 - LEVEL) / max(1, tries))
     verdict: Verdict = "undecided"
-    if strict.low > 0:
+    by_rows = strict
+    if chosen_from > 1:
+        means = loss.mean(axis=0, keepdims=True), other_loss.mean(axis=0, keepdims=True)
+        by_rows = paired_gain(*means, level=1 - (1 - LEVEL) / max(1, tries * chosen_from))
+    if min(strict.low, by_rows.low) > 0:
         verdict = "accepted"
     elif gain.high < WORTHWHILE * abs(float(loss.mean())):
         verdict = "rejected"

@@ -10,7 +10,7 @@ from caviar.network.config import Config
 from caviar.remedies.asks import more_rows
 from caviar.remedies.case import Case
 from caviar.remedies.combine import combination, combined
-from caviar.remedies.experiment import Bench, Candidate, Experiment, Outcome, experiment
+from caviar.remedies.experiment import RATES, Bench, Candidate, Experiment, Outcome, experiment
 from caviar.remedies.purse import Purse
 from caviar.remedies.race import race
 from caviar.remedies.remedy import Remedy
@@ -18,9 +18,6 @@ from caviar.remedies.rules import prescribe
 
 ROUNDS = 3
 """At most so many times remedies are tried, each time from what the last ones gave."""
-
-_EACH = 3
-"""Trainings by which a remedy's rate is picked."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,7 +44,8 @@ class Round:
     @property
     def helped(self) -> Outcome | None:
         """The outcome that gave the best; None where nothing was accepted."""
-        return next((outcome for outcome in self.outcomes if outcome.candidate is self.best), None)
+        accepted = [outcome for outcome in self.outcomes if outcome.verdict == "accepted"]
+        return next((outcome for outcome in accepted if outcome.candidate is self.best), None)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,18 +66,18 @@ class Fixed:
 
     @property
     def candidate(self) -> Candidate:
-        """The best that was proven, or the start at the rate that suits it best."""
+        """What to go on from: the best that was proven, or the start at the rate that one seed picked."""
         return self.rounds[-1].best
 
     @property
     def config(self) -> Config:
-        """Of the candidate, with the seed of the start."""
-        return self.candidate.config.changed(seed=self.start.config.seed)
+        """The best that was proven, with the seed of the start; the start's own where nothing was."""
+        return self.candidate.config.changed(seed=self.start.config.seed) if self.kept else self.start.config
 
     @property
     def split(self) -> Split:
-        """Of the candidate: with its normalisation."""
-        return self.candidate.split
+        """That of the config: with its normalisation."""
+        return self.candidate.split if self.kept else self.start.split
 
     @property
     def experiments(self) -> tuple[Experiment, ...]:
@@ -178,18 +176,17 @@ def _round(
     rounds: int,
     tell: Callable[[Outcome], None],
 ) -> Round:
-    """One round; its verdicts allow for as many remedies in all rounds, or for as many as the trainings can pay."""
+    """One round; its verdicts allow for as many remedies in every round, or for all that the trainings can pay."""
     if purse.most is None:
         tried = experiment(start, remedies, purse, seeds, tell=tell, tries=rounds * len(remedies) or None)
-        combine, tries = True, rounds * (len(tried.outcomes) + 1)
+        combine = True
     else:
-        tries = max(1, purse.most // _EACH)
-        tried = race(start, remedies, purse, seeds, tries=tries, tell=tell)
-        combine = len(combination(tried)) > 1 and purse.left >= _EACH + 2 * len(seeds)
+        tried = race(start, remedies, purse, seeds, tell=tell)
+        combine = len(combination(tried)) > 1 and purse.left >= len(RATES) + 2 * len(seeds)
     if not combine:
         best = tried.accepted[0].candidate if tried.accepted else tried.baseline
         return Round(tried, None, best)
-    best, together = combined(start, tried, purse, seeds, tries=tries)
+    best, together = combined(start, tried, purse, seeds, tries=rounds * (len(tried.outcomes) + 1))
     if together is not None:
         tell(together)
     return Round(tried, together, best)

@@ -6,12 +6,15 @@
 3. Those and the baseline with other seeds, one more at a time as long as it is ahead with every seed but not yet
    proven, and trainings are left.
 4. The first that is proven ends the race; else it goes on with the next few.
+5. Where none is, the rate that was picked for the baseline is itself compared with the baseline's own.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 from caviar.diagnosis.intervals import paired_gain
 from caviar.remedies.experiment import (
+    RATES,
     WORTHWHILE,
     Candidate,
     Experiment,
@@ -40,7 +43,6 @@ def race(
     purse: Purse,
     seeds: Sequence[int],
     *,
-    tries: int,
     tell: Callable[[Outcome], None] = lambda _: None,
 ) -> Experiment:
     """Try as many remedies as the trainings left allow, until one is proven.
@@ -50,17 +52,16 @@ def race(
         remedies: one change each, the most hopeful first.
         purse: trains and judges configs, and counts.
         seeds: the first picks the rates, the others compare; others follow the last where they are needed.
-        tries: remedies for which the verdicts allow.
         tell: told of each outcome as soon as it is known.
 
     Returns:
-        The outcomes of those that were tried. Those that fell behind with the first seed have that seed's score only:
-        they are rejected or undecided.
+        The outcomes of those that were tried. Verdicts allow for all comparisons that the whole budget could pay. Those
+        that fell behind with the first seed have that seed's score only: they are rejected or undecided.
     """
     three = [Candidate(config, baseline.split) for config in at_rates(baseline.config, seeds[0])]
     if purse.cost(three) > purse.left:
         return Experiment(baseline, (), ())
-    lane = _Race(purse, at_best_rates([baseline], purse, seeds[0])[0], list(seeds), tries)
+    lane = _Race(purse, baseline, list(seeds))
     outcomes: list[Outcome] = []
     waiting = list(remedies)
     while waiting and not any(outcome.verdict == "accepted" for outcome in outcomes):
@@ -71,15 +72,21 @@ def race(
         for outcome in lane.heat(few, [treated(baseline, remedy) for remedy in few]):
             tell(outcome)
             outcomes.append(outcome)
+    if not any(outcome.verdict == "accepted" for outcome in outcomes) and (outcome := lane.another_rate()):
+        tell(outcome)
+        outcomes.append(outcome)
     return Experiment(lane.baseline.candidate, lane.scores, tuple(outcomes))
 
 
 class _Race:
     """One baseline and those that race against it."""
 
-    def __init__(self, purse: Purse, baseline: Rated, seeds: list[int], tries: int) -> None:
-        self.baseline = baseline
-        self._purse, self._first, self._tries = purse, seeds[0], tries
+    def __init__(self, purse: Purse, start: Candidate, seeds: list[int]) -> None:
+        self.baseline = at_best_rates([start], purse, seeds[0])[0]
+        self._start = start
+        self._purse, self._first = purse, seeds[0]
+        self._chosen_from = max(1, int(purse.most or 0) // len(RATES))
+        self._tries = 1 + int(purse.most or 0) // (len(RATES) + _COMPARED)
         more = [(seeds[-1] + 1 + i) % _LARGEST for i in range(_COMPARED + _MORE_SEEDS)]
         self._seeds = [*seeds[1:], *more][: _COMPARED + _MORE_SEEDS]
         self._compared = 0
@@ -94,7 +101,7 @@ class _Race:
     def affordable(self) -> int:
         """Remedies that can be tried at three rates such that the best can still be compared."""
         width = max(_FEW, int(min(self._purse.left, 1e6)) // _SHARE)
-        return max(0, min(width, int(min(self._purse.left - self._pair(_COMPARED), 1e6)) // 3))
+        return max(0, min(width, int(min(self._purse.left - self._pair(_COMPARED), 1e6)) // len(RATES)))
 
     def heat(self, remedies: Sequence[Remedy], candidates: Sequence[Candidate]) -> Iterator[Outcome]:
         """A few remedies: all with the first seed, the best of those ahead with others."""
@@ -108,6 +115,38 @@ class _Race:
             else:
                 yield self._out(remedies[i], rated[i])
 
+    def another_rate(self) -> Outcome | None:
+        """The baseline at the rate that was picked, against its own; None where it is the same, or cannot be paid."""
+        if self.baseline.factor == 1:
+            return None
+        pair = [self._start, self.baseline.candidate]
+        affordable = (n for n in (self._compared, _COMPARED) if self._cost(pair, self._seeds[:n]) <= self._purse.left)
+        n = next((n for n in affordable if n), 0)
+        if not n:
+            return None
+        seeds = self._seeds[:n]
+        before, after = with_seeds(pair, self._purse, seeds)
+        remedy = Remedy(
+            f"rate x {self.baseline.factor:g}",
+            "training",
+            {name: new for name, (new, _) in pair[1].config.differences(pair[0].config).items() if name != "seed"},
+            "Of the three rates at which the network was trained, it did best.",
+            "none",
+            "course section 6 (alpha comes first)",
+        )
+        chosen = dataclasses.replace(self.baseline, factor=1.0)
+        return outcome_of(remedy, chosen, before, after, self._tries, chosen_from=self._chosen_from)
+
+    def _reserve(self) -> int:
+        """Trainings that are kept for `another_rate`."""
+        if self.baseline.factor == 1:
+            return 0
+        return self._cost([self._start], self._seeds[:_COMPARED])
+
+    def _cost(self, candidates: Sequence[Candidate], seeds: Sequence[int]) -> int:
+        """Trainings that candidates take with these seeds."""
+        return self._purse.cost(Candidate(c.config.changed(seed=s), c.split) for c in candidates for s in seeds)
+
     def _compare(self, remedy: Remedy, rated: Rated) -> Outcome:
         """With two seeds, and more while it is ahead with all of them but not proven."""
         n = _COMPARED
@@ -115,9 +154,9 @@ class _Race:
             pair = [self.baseline.candidate, rated.candidate]
             before, after = with_seeds(pair, self._purse, self._seeds[:n])
             self._compared = max(self._compared, n)
-            outcome = outcome_of(remedy, rated, before, after, self._tries)
+            outcome = outcome_of(remedy, rated, before, after, self._tries, chosen_from=self._chosen_from)
             settled = outcome.verdict == "accepted" or not self._ahead(before, after)
-            if settled or n == len(self._seeds) or self._pair(n + 1, rated) > self._purse.left:
+            if settled or n == len(self._seeds) or self._pair(n + 1, rated) > self._purse.left - self._reserve():
                 return outcome
             n += 1
 
@@ -143,6 +182,5 @@ class _Race:
     def _pair(self, n: int, rated: Rated | None = None) -> int:
         """Trainings that the baseline, and another, take with n seeds; where none is given, one that is new."""
         seeds = self._seeds[:n]
-        known = [self.baseline.candidate, *([rated.candidate] if rated else [])]
-        cost = self._purse.cost(Candidate(c.config.changed(seed=seed), c.split) for c in known for seed in seeds)
+        cost = self._cost([self.baseline.candidate, *([rated.candidate] if rated else [])], seeds)
         return cost if rated else cost + len(seeds)

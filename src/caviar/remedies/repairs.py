@@ -3,7 +3,7 @@
 from typing import Any
 
 from caviar.network.activations import ActivationName
-from caviar.network.config import Config
+from caviar.network.config import OF_LAYERS, Config
 from caviar.remedies.case import REGULARISERS, Case, Rule, fitting_start, rounded
 from caviar.remedies.remedy import Remedy, with_layers
 from caviar.training.plan import last_epoch
@@ -349,18 +349,15 @@ def usual_settings(case: Case) -> Remedy | None:
     names = ["initializer", "output", "loss", "optimizer", "learning_rate", "momentum", "momentum_form", "beta1"]
     names += ["beta2", "epsilon", "schedule", "decay_rate", "warmup", "batch_size", "clip_norm", "clip_value"]
     names += [*REGULARISERS, "activation", "sampling", "class_weight", "average_weights"]
-    settings = {name: getattr(usual, name) for name in names}
-    if last_epoch(case.config.changed(epochs=None, stop_after=None), case.split) > last_epoch(case.config, case.split):
-        settings |= {"epochs": None, "stop_after": None}
     if case.config.network is not None:
-        settings = {
-            name: value for name, value in settings.items() if name not in ("activation", "dropout", "max_norm")
-        }
-    settings = {name: value for name, value in settings.items() if getattr(case.config, name) != value}
+        names = [name for name in names if name not in OF_LAYERS]
+    settings = {name: to for name in names if getattr(case.config, name) != (to := getattr(usual, name))}
     if "optimizer" not in settings and case.config.changed(learning_rate=None).rate == case.config.rate:
         settings.pop("learning_rate", None)
     if len(settings) < 2:
         return None
+    if last_epoch(case.config.changed(epochs=None, stop_after=None), case.split) > last_epoch(case.config, case.split):
+        settings |= {"epochs": None, "stop_after": None}
     return Remedy(
         "usual settings",
         "training",
