@@ -89,11 +89,7 @@ def test_a_rate_that_blows_up_is_the_only_finding(noise):
 def test_what_hurts_most_comes_first():
     rows = classes(2_000, 60)
     scores = [score(error=0.3, rows=60, train_error=0.15), score(error=0.3, rows=60, train_error=0.15)]
-<<<<<<< HEAD
-    found = findings_of(subject([*scores, score(status="diverged", rows=60)], rows))
-=======
-    found = diagnose_scores([*scores, score(status="diverged", rows=60)], rows, optimal_error=0.0)
->>>>>>> 3786cf1 (Bias is read against an estimated optimal error, a bridge tells mismatch from variance, and gaps cover as they say)
+    found = findings_of(subject([*scores, score(status="diverged", rows=60)], rows), optimal_error=0.0)
     assert [finding.name for finding in found] == ["diverged", "high_bias", "high_variance"]
     assert found[0] == sanity.diverged([*scores, score(status="diverged", rows=60)])[0]
     assert found[1:] == bv.findings(bv.bias_variance(scores, rows, 0.0), rows)

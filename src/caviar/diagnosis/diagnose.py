@@ -93,7 +93,7 @@ def diagnose(
             of one config that differ in seed (and fold): more seeds, tighter intervals.
         split: the split they were trained on.
         optimal_error: the error of a perfect model, such as that of a person: share misclassified, or RMSE in the
-            target's unit. None is read as 0.
+            target's unit, 0 as in the course's table; None estimates it, see `optimal_error`.
         tolerance: size above which a gap matters, see `bias_variance`.
 
     Returns:
@@ -125,7 +125,7 @@ def findings_of(seen: Subject, *, optimal_error: float | None = None, tolerance:
     """What limits the networks of a subject; arguments as in `diagnose`."""
     found = [finding for finder in FINDERS for finding in finder(seen)]
     if any(score.status != "diverged" for score in seen.scores):
-        result = bias_variance.bias_variance(seen.scores, seen.split, optimal_error, tolerance)
+        result = bias_variance.bias_variance(seen.scores, seen.split, optimal_error, tolerance, runs=seen.runs)
         found += bias_variance.findings(result, seen.split)
     return ordered(found)
 
