@@ -15,6 +15,7 @@ from caviar.diagnosis import (
     sanity,
     steps,
 )
+from caviar.diagnosis.cause import settled
 from caviar.diagnosis.examine import check_same_config, examine, subject
 from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName
 from caviar.diagnosis.subject import Subject
@@ -124,10 +125,11 @@ def diagnose(
 def findings_of(seen: Subject, *, optimal_error: float | None = None, tolerance: float | None = None) -> list[Finding]:
     """What limits the networks of a subject; arguments as in `diagnose`."""
     found = [finding for finder in FINDERS for finding in finder(seen)]
+    result = None
     if any(score.status != "diverged" for score in seen.scores):
         result = bias_variance.bias_variance(seen.scores, seen.split, optimal_error, tolerance, runs=seen.runs)
         found += bias_variance.findings(result, seen.split)
-    return ordered(found)
+    return ordered(settled(found, seen, result))
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
