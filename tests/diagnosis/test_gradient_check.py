@@ -125,6 +125,16 @@ def test_kinks_are_left_out_and_never_wrong(kink, of_zero):
     assert check.difference < 1e-6
 
 
+def test_a_side_taken_at_every_kink_is_no_fault():
+    """JAX takes the slope 1 of abs at 0, so that of -|p| + |-2 |p|| is -3 where J bends by 2."""
+    check = caviar.check_gradients(
+        lambda p: (jnp.abs(-2 * jnp.abs(p["k"])) - jnp.abs(p["k"]) + p["s"] ** 2).sum(), {"k": 0.0, "s": 1.0}
+    )
+    assert jax.grad(jnp.abs)(0.0) == 1
+    assert [(layer.verdict, layer.left_out) for layer in check.layers] == [(None, 1), ("correct", 0)]
+    assert check.verdict == "correct"
+
+
 def test_a_small_kink_hides_no_large_fault():
     def loss(p):
         return 2 * p[0] + 0.01 * np.maximum(p[0], 0)
@@ -202,7 +212,7 @@ def test_planted_faults_are_caught_and_located(case, monkeypatch):
     if case == "missing batch-norm term":
         passes = iter([without_variance, by_hand.batch_norm_backward])
         # Backwards: layer 1 comes first.
-        monkeypatch.setattr(by_hand, "batch_norm_backward", lambda *given: next(passes)(*given))
+        monkeypatch.setattr(by_hand, "batch_norm_backward", lambda *given: next(passes)(*given))  # noqa: PLW0108
         gradients = backward(params)
         monkeypatch.undo()
     else:

@@ -32,6 +32,10 @@ _SAME = CORRECT / 2
 _RAY, _RAY_STEP = 16, 1e-8
 _SURE = 10
 """Standard deviations of the round-off that a slope must be off before anyone doubts it."""
+_BEND = 6**0.5
+"""Standard deviations of a bend for one of J, times the step."""
+_CANCELLED = 20
+"""How many times the bend of J the bends of its kinks may be."""
 _JUMPS = 1e-5
 """Jumps of a slope, as a share of J, that float64 does not explain."""
 
@@ -104,7 +108,9 @@ def measured(
     _refuse_jumps(first[again], second, third, base, share=len(again) / len(moves))
     # Curvature bends a tenth as much on a tenth of the way; a kink at theta bends alike on every way.
     kink = np.abs(bend - 0.1 * wider_bend) / 0.9
-    spread = 2 * np.maximum(np.abs(second - third), kink)
+    # Automatic differentiation takes a side at every kink, one by one, where J bends by their sum: they partly cancel.
+    beyond = np.maximum(kink - _BEND * _SURE * noise / _AGAIN[0], 0)
+    spread = 2 * np.maximum(np.abs(second - third), kink) + _CANCELLED * beyond
     each = np.stack([second, third])
     margins = spread + _SURE * noise / np.array(_AGAIN)[:, None]
     nearest = np.argmin(np.abs(g - each) - margins, axis=0), np.arange(len(again))
