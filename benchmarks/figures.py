@@ -239,9 +239,7 @@ def _rate_figure(table: list[Row], limit: float) -> Figure:
     share = np.array([row["iterations with a rise"] for row in table])
     rising.plot(rates, share, color=TRAIN)
     rising.plot(rates[finite], share[finite], "o", color=TRAIN, label="every seed finite")
-    rising.plot(
-        rates[~finite], share[~finite], "x", color=HELD_OUT, markersize=8, label="a seed diverged (100 %)"
-    )
+    rising.plot(rates[~finite], share[~finite], "x", color=HELD_OUT, markersize=8, label="a seed diverged (100 %)")
     rising.axvline(limit, color=GREY, linestyle="--")
     rising.text(0.95 * limit, 0.5, f"2 / sharpness\nat the start: {limit:.2g}", ha="right")
     rising.set_ylim(-0.02, 1.04)
