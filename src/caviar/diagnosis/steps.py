@@ -29,6 +29,7 @@ def _rate(subject: Subject, best: Better) -> Finding:
     )
     meaning = f"The learning rate {subject.config.rate:g} is too {'low' if low else 'high'}: {what}. {best.sentence()}"
     evidence = best.evidence() | {"learning_rate": subject.config.rate, "optimizer": subject.config.optimizer}
+    evidence["best_rate"] = best.companion.config.rate
     if subject.end is not None:
         evidence["update_ratio"] = [float(f"{v:.3g}") for v in subject.end.update_ratio if v < float("inf")]
     return Finding(name, severity(subject, best), evidence, meaning, _RATE)

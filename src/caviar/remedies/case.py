@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from caviar.data.split import Split
+from caviar.diagnosis.examine import fitting_start
 from caviar.network.config import Config
 from caviar.network.initializers import InitializerName
 from caviar.remedies.remedy import Remedy
@@ -28,28 +29,10 @@ class Case:
 Rule = Callable[[Case], Remedy | None]
 """What it would change in a case; None where it has nothing to say."""
 
-REGULARISERS: Mapping[str, float | None] = {
-    "l1": 0.0,
-    "l2": 0.0,
-    "weight_decay": 0.0,
-    "dropout": 0.0,
-    "input_noise": 0.0,
-    "mixup": 0.0,
-    "label_smoothing": 0.0,
-    "max_norm": None,
-}
-"""Settings that hold a network back, and their values when they are off."""
 
-
-def fitting_start(config: Config) -> InitializerName:
-    """The initialiser that suits the activations: He for ReLU and its kin, Glorot for those with two bounds.
-
-    Sources: He et al. 2015; Glorot & Bengio 2010; Klambauer et al. 2017 (SELU).
-    """
-    first = config.activations[0] if config.layers else "linear"
-    if first in ("tanh", "sigmoid", "linear"):
-        return "glorot"
-    return "lecun" if first == "selu" else "he"
+def fitting_weights_of(config: Config) -> InitializerName:
+    """The initialiser that suits a config's activations."""
+    return fitting_start(config.activations[0]) if config.layers else "lecun"
 
 
 def scaled(units: tuple[int, ...], factor: float) -> tuple[int, ...]:

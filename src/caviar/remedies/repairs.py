@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from caviar.diagnosis.examine import PLAIN, fitting_start
 from caviar.network.activations import ActivationName
 from caviar.network.config import OF_LAYERS, Config
-from caviar.remedies.case import REGULARISERS, Case, Rule, fitting_start, rounded
+from caviar.remedies.case import Case, Rule, fitting_weights_of, rounded
 from caviar.remedies.remedy import Remedy, with_layers
 from caviar.training.plan import last_epoch
 
@@ -91,7 +92,7 @@ def clipping(case: Case) -> Remedy | None:
 
 def fitting_weights(case: Case) -> Remedy | None:
     """Starting weights of the spread that the activation asks for."""
-    name = fitting_start(case.config)
+    name = fitting_weights_of(case.config)
     told = {"he": "He", "glorot": "Glorot", "lecun": "LeCun"}[name]
     return Remedy(
         f"{told} initialisation",
@@ -107,7 +108,7 @@ def _units(activation: ActivationName, told: str, reason: str, source: str) -> R
     def rule(case: Case) -> Remedy | None:
         if not case.config.layers or {activation} == set(case.config.activations):
             return None
-        settings = {"activation": activation, "initializer": fitting_start(Config(activation=activation))}
+        settings = {"activation": activation, "initializer": fitting_start(activation)}
         return Remedy(told, "training", settings, reason, "none", source)
 
     return rule
@@ -191,7 +192,7 @@ def fewer_epochs(case: Case) -> Remedy | None:
 
 def without_regularisation(case: Case) -> Remedy | None:
     """All of it off."""
-    on = {name: off for name, off in REGULARISERS.items() if _most(case.config, name) is not None}
+    on = {name: off for name, off in PLAIN.items() if _most(case.config, name) is not None}
     if not on:
         return None
     return Remedy(
@@ -223,7 +224,7 @@ def usual_regularisation(case: Case) -> Remedy | None:
 def half_regularisation(case: Case) -> Remedy | None:
     """All of it halved."""
     halves: dict[str, Any] = {}
-    for name in REGULARISERS:
+    for name in PLAIN:
         own = getattr(case.config, name)
         if _most(case.config, name) is None:
             continue
@@ -348,7 +349,7 @@ def usual_settings(case: Case) -> Remedy | None:
     usual = Config()
     names = ["initializer", "output", "loss", "optimizer", "learning_rate", "momentum", "momentum_form", "beta1"]
     names += ["beta2", "epsilon", "schedule", "decay_rate", "warmup", "batch_size", "clip_norm", "clip_value"]
-    names += [*REGULARISERS, "activation", "sampling", "class_weight", "average_weights"]
+    names += [*PLAIN, "activation", "sampling", "class_weight", "average_weights"]
     if case.config.network is not None:
         names = [name for name in names if name not in OF_LAYERS]
     settings = {name: to for name in names if getattr(case.config, name) != (to := getattr(usual, name))}
