@@ -332,8 +332,8 @@ class _Words:
             f"The network misses {self._of(result.bridge)} on bridge rows, which are like the training rows but were "
             f"held out, and {self._of(result.dev)} on dev rows. The mismatch is {_gap(result.mismatch)}: dev rows are "
             "of another kind than those that are trained on, and neither a larger network nor regularisation closes "
-            "such a gap. Look at the dev rows that it gets wrong and at how they differ; then get training rows of that "
-            "kind, give those there are more weight, or make training rows like them (augmentation, synthetic rows)."
+            "such a gap. Look at the dev rows that it gets wrong and at how they differ; then get training rows of "
+            "that kind, give those there are more weight, or make training rows like them (augmentation, synthetic rows)."
         )
 
     @property

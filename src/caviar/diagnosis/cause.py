@@ -41,7 +41,7 @@ def settled(found: Sequence[Finding], subject: Subject, result: BiasVariance | N
     weighty = {finding.name for finding in found if finding.severity != "info"}
     beside: set[FindingName] = set()
     far = departures(subject)
-    slow = sorted((name for name in _SLOW if name in weighty), key=lambda name: -far[name])
+    slow: list[FindingName] = sorted((name for name in _SLOW if name in weighty), key=lambda name: -far[name])
     if len(slow) > 1 and far[slow[0]] > 1:
         beside.update(slow[1:])
     if "high_bias" in weighty and far["learning_rate_too_low"] < USUAL and _accounts_for(subject, result) < _MOST:

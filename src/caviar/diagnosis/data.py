@@ -5,11 +5,13 @@ from typing import Any
 
 from caviar.data.checks.check import Check, Checked
 from caviar.data.checks.distribution_shift import check_new_rows
+from caviar.data.checks.inputs import check_unnormalized_inputs
 from caviar.data.checks.run import by_severity, check_split, check_table
 from caviar.data.sets import SHOWN
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.subject import Subject
 from caviar.errors import BadData
 
 
@@ -74,3 +76,8 @@ def of_checked(checked: Checked) -> DataDiagnosis:
 def finding_of(check: Check) -> Finding:
     """The same doubt as a finding."""
     return Finding(check.name, check.severity, check.evidence, check.meaning, check.source)
+
+
+def of_inputs(subject: Subject) -> list[Finding]:
+    """Inputs of a size that networks do not learn from: what a subject's split tells without its table."""
+    return [finding_of(check) for check in check_unnormalized_inputs(subject.split).checks]

@@ -7,6 +7,8 @@ from caviar.diagnosis import (
     activations,
     batch,
     bias_variance,
+    data,
+    epochs,
     gradients,
     landscape,
     output_and_loss,
@@ -29,6 +31,7 @@ SEEDS = 3
 """Networks of a config that is given to `diagnose` untrained."""
 
 FINDERS: tuple[Callable[[Subject], list[Finding]], ...] = (
+    data.of_inputs,
     own_network.find,
     output_and_loss.find,
     sanity.find,
@@ -38,6 +41,7 @@ FINDERS: tuple[Callable[[Subject], list[Finding]], ...] = (
     rising.find,
     landscape.find,
     batch.find,
+    epochs.find,
 )
 """What reads a subject, causes before what they cause."""
 
