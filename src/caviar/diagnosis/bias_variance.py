@@ -333,7 +333,7 @@ class _Words:
             f"held out, and {self._of(result.dev)} on dev rows. The mismatch is {_gap(result.mismatch)}: dev rows are "
             "of another kind than those that are trained on, and neither a larger network nor regularisation closes "
             "such a gap. Look at the dev rows that it gets wrong and at how they differ; then get training rows of "
-            "that kind, give those there are more weight, or make training rows like them (augmentation, synthetic rows)."
+            "that kind, weigh those there are more, or make training rows like them (augmentation, synthetic rows)."
         )
 
     @property
