@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.diagnosis.intervals import LEVEL, Estimate, paired_gain
 from caviar.network.config import Config
@@ -234,17 +235,33 @@ def compare(
     loss, other_loss = (np.stack([score.loss for score in scores]) for scores in (before, after))
     error, other_error = (np.stack([score.error for score in scores]) for scores in (before, after))
     gain, error_gain = paired_gain(loss, other_loss), paired_gain(error, other_error)
-    strict = paired_gain(loss, other_loss, level=1 - (1 - LEVEL) / max(1, tries))
+    shown = _ratio(loss, other_loss)
+    strict = paired_gain(*shown, level=1 - (1 - LEVEL) / max(1, tries))
     verdict: Verdict = "undecided"
     by_rows = strict
     if chosen_from > 1:
-        means = loss.mean(axis=0, keepdims=True), other_loss.mean(axis=0, keepdims=True)
-        by_rows = paired_gain(*means, level=1 - (1 - LEVEL) / max(1, tries * chosen_from))
+        by_rows = paired_gain(
+            *(part.mean(axis=0, keepdims=True) for part in shown), level=1 - (1 - LEVEL) / max(1, tries * chosen_from)
+        )
     if min(strict.low, by_rows.low) > 0:
         verdict = "accepted"
     elif gain.high < WORTHWHILE * abs(float(loss.mean())):
         verdict = "rejected"
     return gain, error_gain, verdict
+
+
+def _ratio(before: Numbers, after: Numbers) -> tuple[Numbers, Numbers]:
+    """Losses whose means over rows are the logarithms of each seed's mean loss.
+
+    By their difference, the logarithm of the ratio of the losses, it is told whether one is lower: a network that fails
+    has losses that scatter widely over seeds, their logarithms hardly. Rows vary about it as they do about the mean, in
+    shares of it (the delta method). Where a mean is not above 0 the losses stay as they are.
+    """
+    means = [losses.mean(axis=1, keepdims=True) for losses in (before, after)]
+    if not all((mean > 0).all() for mean in means):
+        return before, after
+    first, second = (np.log(m) + losses / m - 1 for losses, m in zip((before, after), means, strict=True))
+    return first, second
 
 
 def treated(baseline: Candidate, remedy: Remedy) -> Candidate:

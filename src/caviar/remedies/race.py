@@ -6,7 +6,7 @@
 3. Those and the baseline with other seeds, one more at a time as long as it is ahead with every seed but not yet
    proven, and trainings are left.
 4. The first that is proven ends the race; else it goes on with the next few.
-5. Where none is, the rate that was picked for the baseline is itself compared with the baseline's own.
+5. Where none is, what is ahead is compared with the baseline at its own rate, if another was picked for it.
 """
 
 import dataclasses
@@ -35,6 +35,15 @@ _COMPARED, _FEW, _SHARE = 2, 3, 10
 
 _MORE_SEEDS, _LARGEST = 4, 1 << 31
 """Seeds beyond the first comparison; a Config's seed is below."""
+
+_RATE_ALONE = Remedy(
+    "best of three rates",
+    "training",
+    {},
+    "Of the three rates at which the network was trained, it did best.",
+    "none",
+    "course section 6 (alpha comes first)",
+)
 
 
 def race(
@@ -72,7 +81,7 @@ def race(
         for outcome in lane.heat(few, [treated(baseline, remedy) for remedy in few]):
             tell(outcome)
             outcomes.append(outcome)
-    if not any(outcome.verdict == "accepted" for outcome in outcomes) and (outcome := lane.another_rate()):
+    if not any(outcome.verdict == "accepted" for outcome in outcomes) and (outcome := lane.against_own_rate()):
         tell(outcome)
         outcomes.append(outcome)
     return Experiment(lane.baseline.candidate, lane.scores, tuple(outcomes))
@@ -90,6 +99,7 @@ class _Race:
         more = [(seeds[-1] + 1 + i) % _LARGEST for i in range(_COMPARED + _MORE_SEEDS)]
         self._seeds = [*seeds[1:], *more][: _COMPARED + _MORE_SEEDS]
         self._compared = 0
+        self._leader: tuple[Remedy, Rated] | None = None
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -115,33 +125,22 @@ class _Race:
             else:
                 yield self._out(remedies[i], rated[i])
 
-    def another_rate(self) -> Outcome | None:
-        """The baseline at the rate that was picked, against its own; None where it is the same, or cannot be paid."""
-        if self.baseline.factor == 1:
-            return None
-        pair = [self._start, self.baseline.candidate]
-        affordable = (n for n in (self._compared, _COMPARED) if self._cost(pair, self._seeds[:n]) <= self._purse.left)
-        n = next((n for n in affordable if n), 0)
-        if not n:
-            return None
-        seeds = self._seeds[:n]
-        before, after = with_seeds(pair, self._purse, seeds)
-        remedy = Remedy(
-            f"rate x {self.baseline.factor:g}",
-            "training",
-            {name: new for name, (new, _) in pair[1].config.differences(pair[0].config).items() if name != "seed"},
-            "Of the three rates at which the network was trained, it did best.",
-            "none",
-            "course section 6 (alpha comes first)",
-        )
-        chosen = dataclasses.replace(self.baseline, factor=1.0)
-        return outcome_of(remedy, chosen, before, after, self._tries, chosen_from=self._chosen_from)
+    def against_own_rate(self) -> Outcome | None:
+        """What is ahead, against the baseline at its own rate; None where its rate was the best, or nothing is paid.
 
-    def _reserve(self) -> int:
-        """Trainings that are kept for `another_rate`."""
-        if self.baseline.factor == 1:
-            return 0
-        return self._cost([self._start], self._seeds[:_COMPARED])
+        That a remedy is not proven beside the baseline at its best rate does not mean that what came is no better than
+        the network that was given.
+        """
+        remedy, rated = self._leader or (_RATE_ALONE, self.baseline)
+        n = max(_COMPARED, self._compared)
+        pair = [self._start, rated.candidate]
+        if self.baseline.factor == 1 or self._cost(pair, self._seeds[:n]) > self._purse.left:
+            return None
+        before, after = with_seeds(pair, self._purse, self._seeds[:n])
+        settings = {name: new for name, (new, _) in rated.candidate.config.differences(self._start.config).items()}
+        settings.pop("seed", None)
+        both = dataclasses.replace(remedy, name=f"{remedy.name}, against its own rate", settings=settings)
+        return outcome_of(both, rated, before, after, self._tries, chosen_from=self._chosen_from)
 
     def _cost(self, candidates: Sequence[Candidate], seeds: Sequence[int]) -> int:
         """Trainings that candidates take with these seeds."""
@@ -156,7 +155,9 @@ class _Race:
             self._compared = max(self._compared, n)
             outcome = outcome_of(remedy, rated, before, after, self._tries, chosen_from=self._chosen_from)
             settled = outcome.verdict == "accepted" or not self._ahead(before, after)
-            if settled or n == len(self._seeds) or self._pair(n + 1, rated) > self._purse.left - self._reserve():
+            if settled or n == len(self._seeds) or self._pair(n + 1, rated) > self._purse.left:
+                if self._ahead(before, after):
+                    self._leader = remedy, rated
                 return outcome
             n += 1
 
@@ -180,7 +181,11 @@ class _Race:
         return all(float(b.loss.mean() - a.loss.mean()) > WORTHWHILE * abs(float(b.loss.mean())) for b, a in pairs)
 
     def _pair(self, n: int, rated: Rated | None = None) -> int:
-        """Trainings that the baseline, and another, take with n seeds; where none is given, one that is new."""
+        """Trainings that the baseline, and another, take with n seeds; where none is given, one that is new.
+
+        Where the baseline's own rate was not the best, it takes part with that as well.
+        """
         seeds = self._seeds[:n]
-        cost = self._cost([self.baseline.candidate, *([rated.candidate] if rated else [])], seeds)
+        known = [self.baseline.candidate, *([rated.candidate] if rated else [])]
+        cost = self._cost(known if self.baseline.factor == 1 else [*known, self._start], seeds)
         return cost if rated else cost + len(seeds)
