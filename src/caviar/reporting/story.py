@@ -166,9 +166,13 @@ def _train_error(story: Story) -> Estimate:
     """The chosen config's error on training rows: share misclassified, or RMSE in the target's unit."""
     if story.after is None:
         return Estimate(float("nan"), float("nan"), float("nan"), story.split.n_train)
-    train, split = story.after.train, story.split
+    return as_error(story.after.train, story.split)
+
+
+def as_error(unexplained: Estimate, split: Split) -> Estimate:
+    """An error of `BiasVariance` as people read it: share misclassified, or RMSE in the target's unit."""
     if split.task == "classification":
-        return train
+        return unexplained
     unit = float(np.var(split.y_train)) ** 0.5 * split.target.std
-    value, low, high = (unit * figure**0.5 for figure in (train.value, train.low, train.high))
-    return Estimate(value, low, high, train.rows)
+    value, low, high = (unit * figure**0.5 for figure in (unexplained.value, unexplained.low, unexplained.high))
+    return Estimate(value, low, high, unexplained.rows)
