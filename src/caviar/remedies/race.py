@@ -33,7 +33,7 @@ from caviar.training.scores import Score
 _COMPARED, _FEW, _SHARE = 2, 3, 10
 """Seeds of the first comparison; remedies at a time, or a tenth of the trainings that are left."""
 
-LEAST = 2 * 3 + 2 * _COMPARED
+LEAST = 2 * len(RATES) + 2 * _COMPARED
 """Trainings by which one remedy can be tried: baseline and remedy at three rates each, then with other seeds."""
 
 _MORE_SEEDS, _LARGEST = 4, 1 << 31

@@ -238,7 +238,7 @@ class _Look:
             own=self.own,
             about_data=about_data,
             seen=seen,
-            gaps=bias_variance(seen.scores, self.split, self.optimal_error) if sound else None,
+            gaps=bias_variance(seen.scores, self.split, self.optimal_error, runs=seen.runs) if sound else None,
             findings=findings,
             advice=[Advice.on(finding, self.start, self.split) for finding in findings],
             fixed=fixed,
