@@ -1,6 +1,7 @@
 """What `caviar diagnose` finds out about a network: one value, its summary, and its lines on the screen."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +14,14 @@ from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.data import DataDiagnosis
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import Estimate
+from caviar.diagnosis.references import references
 from caviar.diagnosis.subject import Subject
 from caviar.network.config import Config
 from caviar.remedies.experiment import Outcome
 from caviar.remedies.fix import Fixed
 from caviar.reporting import words
 from caviar.reporting.findings import IN_A_LINE, Advice, finding_lines, limiting
-from caviar.reporting.story import as_error, held_out_error, versions
+from caviar.reporting.story import as_error, error_of_rows, held_out_error, versions
 
 FORMAT = 1
 
@@ -73,7 +75,7 @@ class Examination:
         told = [] if self.fixed is None else self.fixed.words()
         return told if self.kept is None or self.fixed is None else told[: len(self.fixed.kept)]
 
-    @property
+    @functools.cached_property
     def errors(self) -> dict[str, Estimate]:
         """Errors with intervals: of the networks, and of what they are compared with; as people read them."""
         found: dict[str, Estimate] = {}
@@ -82,7 +84,12 @@ class Examination:
             found["held-out rows"] = held_out_error(self.seen.scores, self.split)
         if self.kept is not None:
             found["held-out rows, with what helped"] = held_out_error(self.kept.scores, self.split)
-        return found | {"constant model": held_out_error((self.seen.constant,), self.split)}
+        found["constant model"] = held_out_error((self.seen.constant,), self.split)
+        quick = references(self.split)
+        return found | {
+            f"quick model ({name})": error_of_rows(errors[None], self.split)
+            for name, errors in zip(quick.names, quick.errors, strict=True)
+        }
 
 
 def headline(findings: Sequence[Finding], own: bool) -> str:
@@ -182,20 +189,21 @@ class Diagnosed:
             "",
             *finding_lines(findings, advice, everything=everything, none=none, rest=rest),
             "",
-            self._errors(),
+            *self._errors(),
             *([] if content["fixed"] is None else self._remedies(content["fixed"])),
             "",
             f"Run folder: {self.folder}",
             f"Report:     {self.folder / 'report.html'}",
         ]
 
-    def _errors(self) -> str:
+    def _errors(self) -> list[str]:
         content = self.summary
-        told = []
+        lines = [f"Errors, with 95 % intervals ({count(len(content['seeds']), 'seed')} of the network):"]
+        width = max(map(len, content["errors"]))
         for name, error in content["errors"].items():
             figures = {part: math.nan if figure is None else figure for part, figure in error.items()}
-            told.append(f"{name} {words.error_interval(Estimate(**figures), content['task'])}")
-        return f"Error, with 95 % intervals, of {count(len(content['seeds']), 'seed')}: {'; '.join(told)}."
+            lines.append(f"  {name:<{width}}  {words.error_interval(Estimate(**figures), content['task'])}")
+        return lines
 
     def _remedies(self, fixed: dict[str, Any]) -> list[str]:
         tried = self.summary["remedies"]

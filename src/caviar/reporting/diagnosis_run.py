@@ -24,6 +24,7 @@ from caviar.diagnosis.data import diagnose_data
 from caviar.diagnosis.diagnose import findings_of, ordered
 from caviar.diagnosis.examine import examine
 from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.optimal_error import given_error
 from caviar.diagnosis.subject import Subject
 from caviar.errors import BadConfig
 from caviar.files import write_atomically
@@ -39,8 +40,9 @@ from caviar.reporting.division import Division
 from caviar.reporting.findings import Advice
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_summary
 from caviar.reporting.terminal import Listener, Silent
+from caviar.training.lanes import lanes
 from caviar.training.metrics import metric_for
-from caviar.training.plan import program_for, written_out
+from caviar.training.plan import written_out
 from caviar.training.score_files import ScoreFiles
 from caviar.training.workbench import Workbench
 
@@ -117,7 +119,9 @@ def diagnose_network(
     division = Division(dev, test, group, time, by, source, bridge, scale)
     rows = division.split(table, tell=tell, task=task, seed=seed)
     start = written_out((config or Config()).changed(seed=seed, rows=1.0), rows)
-    program_for(start, rows)
+    lanes([start], rows)
+    if optimal_error is not None:
+        given_error(optimal_error, rows)
     asked = {
         "command": "diagnose",
         "data": named(data),

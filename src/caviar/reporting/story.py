@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.diagnosis.bias_variance import BiasVariance
@@ -94,7 +95,11 @@ class Story:
 
 def held_out_error(scores: tuple[Score, ...], split: Split) -> Estimate:
     """The error of one config on held-out rows over its seeds: share misclassified, or RMSE in the target's unit."""
-    errors = np.stack([score.error for score in scores])
+    return error_of_rows(np.stack([score.error for score in scores]), split)
+
+
+def error_of_rows(errors: Numbers, split: Split) -> Estimate:
+    """The error as people read it, from those of single rows, shape (seeds, rows)."""
     if split.task == "classification":
         return rate(errors)
     squared = positive_mean(errors)
