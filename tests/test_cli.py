@@ -76,7 +76,7 @@ def test_version(capsys):
         ["improve", "--resume", "run", "--no-refit"],
         ["predict", "run"],
         ["improvee", "f.csv"],
-        ["diagnose", "f.csv"],
+        ["diagnose"],
         ["diagnose", "--data-only"],
     ],
 )

@@ -10,7 +10,6 @@ import dataclasses
 import json
 import math
 import sys
-import tomllib
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -82,6 +81,20 @@ class Rows:
         Parameter(help='TOML file that says what columns are: zip = "category", grade = ["low", "high"], id = "drop".'),
     ] = None
 
+    scale: Annotated[
+        Literal["standard", "robust", "quantile", "log", "none"] | None,
+        Parameter(help="How columns of numbers are normalised; standard when left out."),
+    ] = None
+
+    @property
+    def in_words(self) -> str:
+        """As on the command line, but for --scale, which remedies may change."""
+        given = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "scale"}
+        words = [
+            f" --{name}{'' if value is True else f' {quote(str(value))}'}" for name, value in given.items() if value
+        ]
+        return "".join(words)
+
     @property
     def division(self) -> dict[str, Any]:
         """How rows are divided, as `reporting.division.Division` takes it.
@@ -100,6 +113,7 @@ class Rows:
             "by": self.by,
             "source": None if self.source is None else (column.strip(), value.strip()),
             "bridge": self.bridge or None,
+            "scale": self.scale,
         }
 
     @property
@@ -155,6 +169,7 @@ def improve(
     """Improve a network on a data set: split, diagnose, try remedies, search, prove it on test rows opened once."""
     from caviar.improvement import improve as run  # noqa: PLC0415  (starts JAX's import)
     from caviar.improvement import reopen  # noqa: PLC0415
+    from caviar.reporting.config_file import read_config  # noqa: PLC0415
 
     asked: dict[str, Any] = {
         "data": data,
@@ -175,7 +190,7 @@ def improve(
     elif data is None:
         raise CommandError("caviar improve needs DATA, or --resume RUN. For a first try: caviar improve digits")
     else:
-        asked |= rows.asked | {"config": None if config is None else _config(config)}
+        asked |= rows.asked | {"config": None if config is None else read_config(config)}
     if result is None:
         with _listener() as listener:
             result = run(**asked, out=out, listener=listener)
@@ -274,31 +289,53 @@ def diagnose(
     data: Data = None,
     /,
     *,
-    data_only: Annotated[bool, Parameter(negative="", help="Check the data; no network is trained.")] = False,
     rows: Rows = _NOTHING_SAID,
+    config: Annotated[
+        Path | None, Parameter(help="TOML file with your network's settings: what is to be diagnosed.")
+    ] = None,
+    seeds: Annotated[int, Parameter(help="Networks of it, with this many seeds from SEED on.")] = 3,
+    optimal_error: Annotated[
+        float | None, Parameter(help="Error of a perfect model, such as a person's: a share, or an RMSE.")
+    ] = None,
+    fix: Annotated[bool, Parameter(negative="", help="Try the remedies; writes fixed.toml where any helps.")] = False,
+    trainings: Annotated[
+        int, Parameter(help="What --fix may take at most, counted as one config trained with one seed.")
+    ] = 20,
+    data_only: Annotated[bool, Parameter(negative="", help="Check the data; no network is trained.")] = False,
     new: Annotated[str | None, Parameter(help="File with rows to predict, to be compared with the train rows.")] = None,
-    seed: Annotated[int, Parameter(help="Of the choice of rows.")] = 0,
+    out: Out = None,
+    seed: Annotated[int, Parameter(help="Of everything that is random.")] = 0,
     everything: Annotated[bool, Parameter(name="--all", negative="", help="Show every finding in full.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is wrong with data: duplicates, leaks, shift, wrong labels, rare classes and more."""
+    """Say what limits a network, with evidence, and what is wrong with the data; what hurts most first."""
     if data is None:
-        raise CommandError("caviar diagnose needs DATA. For a first try: caviar diagnose --data-only digits")
-    if not data_only:
-        raise CommandError(
-            "caviar diagnose needs --data-only: it checks data. What limits a network is found by caviar improve."
-        )
-    from caviar.data.read import read  # noqa: PLC0415
-    from caviar.diagnosis.data import diagnose_data  # noqa: PLC0415
-    from caviar.reporting.data_findings import data_lines  # noqa: PLC0415
+        raise CommandError("caviar diagnose needs DATA. For a first try: caviar diagnose digits")
+    asked: dict[str, Any] = {"config": config, "seeds": seeds, "optimal_error": optimal_error}
+    if data_only:
+        _refuse_beside_data_only(asked | {"fix": fix, "trainings": trainings, "out": out})
+        from caviar.data.read import read  # noqa: PLC0415
+        from caviar.diagnosis.data import diagnose_data  # noqa: PLC0415
+        from caviar.reporting.findings import data_lines  # noqa: PLC0415
 
-    table, divided = rows.opened(data, seed=seed)
-    shape = table.image_shape
-    found = diagnose_data(table, divided, None if new is None else read(new, target=False, image_shape=shape))
-    if as_json:
-        print(json.dumps(found.to_json(), allow_nan=False))
-    else:
-        print(*table.describe().splitlines(), "", *data_lines(found, everything=everything), sep="\n")
+        table, divided = rows.opened(data, seed=seed)
+        shape = table.image_shape
+        found = diagnose_data(table, divided, None if new is None else read(new, target=False, image_shape=shape))
+        if as_json:
+            print(json.dumps(found.to_json(), allow_nan=False))
+        else:
+            print(*table.describe().splitlines(), "", *data_lines(found, everything=everything), sep="\n")
+        return
+    from caviar.reporting.config_file import read_config  # noqa: PLC0415
+    from caviar.reporting.diagnosis_run import diagnose_network  # noqa: PLC0415
+
+    asked |= rows.asked | {"config": None if config is None else read_config(config), "new": new, "seed": seed}
+    again = f"{quote(data)}{rows.in_words}{f' --seed {seed}' if seed else ''}"
+    with _listener() as listener:
+        result = diagnose_network(
+            data, **asked, fixing=fix, trainings=trainings, out=out, again=again, listener=listener
+        )
+    print(json.dumps(result.summary) if as_json else "\n".join(result.lines(everything=everything)))
 
 
 @app.command
@@ -397,35 +434,15 @@ def _message(error: Exception) -> str:
     return f"This is a fault of caviar, not of yours ({told}). Run it with --debug and report what is printed."
 
 
-def _config(path: Path) -> "Config":
-    """A Config from a TOML file; the settings may stand at the top or under [config]."""
-    from caviar.network.config import Config  # noqa: PLC0415
-
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadConfig(
-            f"--config must name a TOML file, but there is no {path}. Write one with lines such as hidden_units = "
-            "[64, 64]."
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadConfig(
-            f"--config must be a TOML file, but {path} cannot be read: {error}. A line looks like dropout = 0.2."
-        ) from None
-    settings = content["config"] if set(content) == {"config"} else content
-    try:
-        return Config.from_mapping(settings)
-    except BadConfig as error:
-        raise BadConfig(f"{path}: {error}") from None
-
-
 def _configs(paths: Sequence[Path]) -> "dict[str, Config]":
     """The Configs of several files, each under the file's name, or under its path where another has the same name."""
+    from caviar.reporting.config_file import read_config  # noqa: PLC0415
+
     twice = next((path for number, path in enumerate(paths) if path in paths[:number]), None)
     if twice is not None:
         raise BadConfig(f"--config must name a file once, got {twice} twice. For several networks of it use --seeds.")
     names = [path.name for path in paths]
-    return {path.name if names.count(path.name) == 1 else str(path): _config(path) for path in paths}
+    return {path.name if names.count(path.name) == 1 else str(path): read_config(path) for path in paths}
 
 
 def _set(name: str, given: str | None) -> str | float | None:
@@ -453,6 +470,14 @@ def _refuse_beside_resume(given: dict[str, Any]) -> None:
     beside = [names.get(name, f"--{name.replace('_', '-')}") for name in given if given[name] != usual[name]]
     if beside:
         raise CommandError(f"--resume takes data and options from the run folder; leave out {', '.join(beside)}.")
+
+
+def _refuse_beside_data_only(given: dict[str, Any]) -> None:
+    """Without a network there is nothing to be said of it."""
+    usual = dict.fromkeys(given) | {"seeds": 3, "fix": False, "trainings": 20}
+    beside = [f"--{name.replace('_', '-')}" for name in given if given[name] != usual[name]]
+    if beside:
+        raise CommandError(f"--data-only trains no network; leave out {', '.join(beside)}, or --data-only.")
 
 
 def _asked_of(command: str, folder: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from caviar.data.task import Task, infer_task
 from caviar.diagnosis import sanity
 from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
 from caviar.diagnosis.data import diagnose_data
-from caviar.diagnosis.diagnose import findings_of
+from caviar.diagnosis.diagnose import findings_of, ordered
 from caviar.diagnosis.examine import examine, networks
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import paired_gain
@@ -34,6 +34,7 @@ from caviar.remedies.fix import Fixed, fix
 from caviar.reporting import words
 from caviar.reporting.conclusion import conclusion, seed_noise
 from caviar.reporting.division import Division
+from caviar.reporting.findings import Advice, finding_lines
 from caviar.reporting.looks import looks
 from caviar.reporting.report import write_curves, write_report
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_summary
@@ -93,6 +94,7 @@ def improve(
     by: str | None = None,
     source: Sequence[str] | None = None,
     bridge: bool | None = None,
+    scale: str | None = None,
     task: Task | None = None,
     metric: MetricName | None = None,
     optimal_error: float | None = None,
@@ -117,6 +119,7 @@ def improve(
         by: column that says train, dev or test in every row.
         source: column and value: dev and test take only such rows.
         bridge: hold a part of train as a set of its own.
+        scale: how numbers are normalised at first: standard (None), robust, quantile, log, or "none".
         task: "classification" or "regression"; None is inferred from the target.
         metric: what is optimised; None is error or rmse.
         optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
@@ -145,7 +148,7 @@ def improve(
     if metric is not None and task is None:
         task = _task_for(metric, table)
     column = table.target.name if table.target is not None else target
-    division = Division(dev, test, group, time, by, source, bridge)
+    division = Division(dev, test, group, time, by, source, bridge, scale)
     rows = division.split(table, tell=tell, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)
     _check_defined(optimised, rows)
@@ -248,7 +251,7 @@ class _Loop:
 
         self._stage("Diagnosis")
         before = self._bias_variance(baselines[-1].scores, self.split)
-        findings = self._diagnose(limits, baselines)
+        findings = ordered([*about_data, *self._diagnose(limits, baselines)])
 
         self._stage("Remedies")
         seeds = self._seeds(1 + _COMPARING_SEEDS)
@@ -300,7 +303,7 @@ class _Loop:
             baselines=tuple(baselines),
             before=before,
             after=after,
-            findings=(*about_data, *findings),
+            findings=tuple(findings),
             fixed=fixed,
             study=study,
             finalists=tuple(finalists),
@@ -317,8 +320,8 @@ class _Loop:
     def _check_data(self) -> tuple[Finding, ...]:
         """What speaks against the data, told before time is spent on networks."""
         found = diagnose_data(self.table, self.split)
-        for finding in found.findings:
-            self.tell.say(f"{finding.name} ({finding.severity}): {finding.meaning}")
+        if found.findings:
+            self._tell_findings(found.findings)
         for sentence in (*found.passed, *found.skipped):
             self.tell.say(sentence)
         return found.findings
@@ -376,17 +379,18 @@ class _Loop:
         linear = baselines[1]  # the constant model is among the limits
         simpler = np.broadcast_to(linear.scores[0].loss, mine.shape)
         found += sanity.worse_than_baseline(linear.name, paired_gain(simpler, mine))
-        for finding in found:
-            self.tell.say(f"{finding.name} ({finding.severity}): {finding.meaning}")
-        if not found:
-            self.tell.say("Bias and variance are both low, and nothing else was found.")
+        found = ordered(found)
+        self._tell_findings(found)
         return found
 
+    def _tell_findings(self, found: Sequence[Finding]) -> None:
+        advice = [Advice.on(finding, self.start, self.split) for finding in found]
+        none = "Bias and variance are both low, and nothing else was found."
+        for line in filter(None, finding_lines(found, advice, none=none, rest="They are in the report.")):
+            self.tell.say(line)
+
     def _tell_remedy(self, outcome: Outcome) -> None:
-        self.tell.say(
-            f"{outcome.verdict:<9} {outcome.remedy.name}: loss lower by {words.interval(outcome.gain)}, "
-            f"learning rate x {outcome.rate_factor:g}"
-        )
+        self.tell.say(words.outcome(outcome))
 
     def _search(self, fixed: Fixed, findings: Sequence[Finding]) -> Study:
         """Coarse to fine around what was accepted; trial 0 is the start, judged with its own normalisation."""

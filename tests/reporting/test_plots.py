@@ -14,7 +14,7 @@ from caviar.diagnosis.intervals import Estimate
 from caviar.diagnosis.learning_curve import LearningCurve
 from caviar.diagnosis.optimal_error import OptimalError
 from caviar.diagnosis.power_law import fit
-from caviar.reporting import plots
+from caviar.reporting import drawing, plots
 from caviar.reporting.words import name_of
 from caviar.tuning.space import Choice, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
 
@@ -47,7 +47,7 @@ def texts(svg):
 
 
 def picture(make, *arguments):
-    with plots.style():
+    with drawing.style():
         return texts(make(*arguments))
 
 
@@ -190,7 +190,7 @@ def test_residuals(y, predicted):
 
 def test_the_same_numbers_give_the_same_bytes():
     def drawn():
-        with plots.style():
+        with drawing.style():
             return plots.residuals(np.arange(50.0), np.arange(50.0) ** 1.1, "y")
 
     assert drawn() == drawn()

@@ -33,6 +33,9 @@ from caviar.training.scores import Score
 _COMPARED, _FEW, _SHARE = 2, 3, 10
 """Seeds of the first comparison; remedies at a time, or a tenth of the trainings that are left."""
 
+LEAST = 2 * len(RATES) + 2 * _COMPARED
+"""Trainings by which one remedy can be tried: baseline and remedy at three rates each, then with other seeds."""
+
 _MORE_SEEDS, _LARGEST = 4, 1 << 31
 """Seeds beyond the first comparison; a Config's seed is below."""
 

@@ -4,7 +4,7 @@ Read a line as: "when the diagnosis finds this, try that first". What a network 
 several names of one cure may stand side by side.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from caviar.data.split import Split
 from caviar.data.transformed import Transformed
@@ -160,6 +160,16 @@ def prescribe(findings: Sequence[Finding], config: Config, split: Split) -> list
         *(remedy for rule in _recipe(names) if (remedy := rule(case)) is not None),
         *(remedy for finding in last for remedy in _against(finding, config, split)),
     ]
+    return _useful(offered, config, split)
+
+
+def against(finding: Finding, config: Config, split: Split) -> list[Remedy]:
+    """What the table says of one finding, in its order; what the config already does is left out."""
+    return _useful(_against(finding, config, split), config, split)
+
+
+def _useful(offered: Iterable[Remedy], config: Config, split: Split) -> list[Remedy]:
+    """Those that would change something or ask a person, each once."""
     found: dict[str, Remedy] = {}
     for remedy in offered:
         useful = bool(remedy.asks) or (_possible(remedy, config) and _changes(remedy, config, split))

@@ -1,12 +1,12 @@
 """What an improvement comes to, in the few sentences that a person reads first."""
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
 
 from caviar.data.split import Split
 from caviar.reporting import words
+from caviar.reporting.config_file import config_lines
 from caviar.reporting.story import Story, held_out_error
 from caviar.training.scores import Score, error_in_unit, row_plan
 
@@ -101,10 +101,4 @@ def judged_words(split: Split) -> str:
 
 def toml(story: Story) -> str:
     """The chosen config as a file for --config: what differs from the defaults."""
-    default = type(story.final_config)()
-    lines = []
-    for name, (mine, _) in story.final_config.differences(default).items():
-        if name not in ("seed", "rows"):
-            value = list(mine) if isinstance(mine, tuple) else mine
-            lines.append(f"{name} = {json.dumps(value)}")
-    return "\n".join(lines)
+    return "\n".join(config_lines(story.final_config))

@@ -21,6 +21,8 @@ class Division(NamedTuple):
     by: str | None = None
     source: Sequence[str] | None = None
     bridge: bool | None = None
+    scale: str | None = None
+    """How numbers are normalised: None is `standard`, and the word "none" leaves them as they are."""
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -45,5 +47,12 @@ class Division(NamedTuple):
         if table.on_disk:
             (tell or Silent()).say(f"The {table.rows:,} rows of {table.name} are on disk: dividing and preparing them.")
         source = None if self.source is None else (self.source[0], self.source[1])
-        roles = {"group": self.group, "time": self.time, "by": self.by, "source": source, "bridge": self.bridge}
+        roles: dict[str, Any] = {
+            "group": self.group,
+            "time": self.time,
+            "by": self.by,
+            "source": source,
+            "bridge": self.bridge,
+        }
+        roles |= {} if self.scale is None else {"scale": None if self.scale == "none" else self.scale}
         return split(table, *sets, **roles, **more)

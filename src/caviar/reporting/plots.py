@@ -1,17 +1,12 @@
 """The report's pictures: numbers in, one SVG (as text) out.
 
-Colours: blue for training, orange for rows that were held out, grey for what it is compared with. No picture says
-anything by colour alone.
+What they share is in `drawing`.
 """
 
-import io
 import textwrap
-import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,30 +18,14 @@ from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.intervals import Estimate
 from caviar.diagnosis.learning_curve import LearningCurve
 from caviar.diagnosis.learning_rate import LearningRateSweep
-from caviar.reporting import words
+from caviar.reporting import drawing, words
+from caviar.reporting.drawing import BRIDGE, GOOD, GREY, HELD_OUT, TRAIN
 from caviar.training.metrics import MetricName
 from caviar.tuning.search import Study, criterion
 from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
 
-TRAIN, BRIDGE, HELD_OUT, GREY, GOOD = "#2b6cb0", "#b7791f", "#dd6b20", "#8a94a6", "#2f855a"
-
-_LONGEST = 30
-"""Letters of a name in a picture."""
-
 _WRAPPED = 44
 """Letters of a line of a remedy's name, which may be that of several."""
-
-_STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "caviar",
-}
-
-
-def style() -> AbstractContextManager[None]:
-    """The context in which pictures are made."""
-    return mpl.rc_context(_STYLE)
 
 
 def learning_curves(curves: Sequence[tuple[str, dict[str, Numbers], int]], loss_name: str) -> str:
@@ -56,7 +35,7 @@ def learning_curves(curves: Sequence[tuple[str, dict[str, Numbers], int]], loss_
         curves: (title, history, epoch whose weights were kept).
         loss_name: of the vertical axis.
     """
-    figure, panels = _panels(len(curves), width=4.6, height=2.9)
+    figure, panels = drawing.panels(len(curves), width=4.6, height=2.9)
     for axes, (title, history, best) in zip(panels, curves, strict=True):
         epochs = np.arange(1, len(history["train_loss"]) + 1)
         axes.plot(epochs, history["train_loss"], color=TRAIN, label="training rows")
@@ -70,19 +49,19 @@ def learning_curves(curves: Sequence[tuple[str, dict[str, Numbers], int]], loss_
         axes.set_ylabel(loss_name)
         axes.set_title(title)
         axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return drawing.svg(figure)
 
 
 def errors_over_rows(curve: LearningCurve) -> str:
     """Training and held-out error against train rows, and the power law carried on to four times as many."""
-    figure, (axes,) = _panels(1, width=7.2, height=3.4)
+    figure, (axes,) = drawing.panels(1, width=7.2, height=3.4)
     rows = np.array(curve.rows)
     for label, color, mark, estimates in (
         ("training rows", TRAIN, "s", curve.train_error),
         ("held-out rows", HELD_OUT, "o", curve.error),
     ):
         for at, estimate in zip(rows, estimates, strict=True):
-            axes.plot([at, at], 100 * _finite([estimate.low, estimate.high]), color=color, linewidth=1)
+            axes.plot([at, at], 100 * drawing.finite([estimate.low, estimate.high]), color=color, linewidth=1)
         axes.plot(rows, [100 * estimate.value for estimate in estimates], mark, color=color, label=label)
     for first, last, line in ((rows[0], rows[-1], "-"), (rows[-1], 4 * rows[-1], "--")):
         places = np.geomspace(first, last, 30)
@@ -99,12 +78,12 @@ def errors_over_rows(curve: LearningCurve) -> str:
     axes.set_xlabel("train rows")
     axes.set_ylabel("rows misclassified, %" if curve.task == "classification" else "variance unexplained, %")
     axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return drawing.svg(figure)
 
 
 def bias_and_variance(parts: Sequence[tuple[str, BiasVariance]]) -> str:
     """Errors against the optimal one, before and after, with 95 % intervals."""
-    figure, (axes,) = _panels(1, width=7.2, height=0.9 + 0.8 * len(parts))
+    figure, (axes,) = drawing.panels(1, width=7.2, height=0.9 + 0.8 * len(parts))
     for row, (name, result) in enumerate(reversed(parts)):
         bars = [("training rows", result.train, TRAIN), ("held-out rows", result.dev, HELD_OUT)]
         if result.bridge is not None:
@@ -119,7 +98,7 @@ def bias_and_variance(parts: Sequence[tuple[str, BiasVariance]]) -> str:
                 color=color,
                 label=label if row == 0 else None,
             )
-            _whisker(axes, row + offset, estimate, 100)
+            drawing.whisker(axes, row + offset, estimate, 100)
         axes.text(-0.01, row, name, ha="right", va="center", transform=axes.get_yaxis_transform())
     optimal, tolerance = parts[0][1].optimal, parts[0][1].tolerance
     axes.axvline(100 * optimal.low, color=GREY, linewidth=1, linestyle="--")
@@ -136,7 +115,7 @@ def bias_and_variance(parts: Sequence[tuple[str, BiasVariance]]) -> str:
         bbox_to_anchor=(0.5, -0.28 / (0.4 + 0.35 * len(parts))),
         ncols=3,
     )
-    return _svg(figure)
+    return drawing.svg(figure)
 
 
 def errors(rows: Sequence[tuple[str, Estimate, bool]], task: Task, unit: str) -> str:
@@ -148,10 +127,10 @@ def errors(rows: Sequence[tuple[str, Estimate, bool]], task: Task, unit: str) ->
         unit: name of the target.
     """
     scale = 100 if task == "classification" else 1
-    figure, (axes,) = _panels(1, width=7.2, height=0.7 + 0.36 * len(rows))
+    figure, (axes,) = drawing.panels(1, width=7.2, height=0.7 + 0.36 * len(rows))
     for place, (name, estimate, chosen) in enumerate(reversed(rows)):
-        axes.barh(place, scale * _finite(estimate.value), height=0.6, color=GOOD if chosen else GREY)
-        _whisker(axes, place, estimate, scale)
+        axes.barh(place, scale * drawing.finite(estimate.value), height=0.6, color=GOOD if chosen else GREY)
+        drawing.whisker(axes, place, estimate, scale)
         axes.text(
             -0.01,
             place,
@@ -163,8 +142,8 @@ def errors(rows: Sequence[tuple[str, Estimate, bool]], task: Task, unit: str) ->
         )
     axes.set_yticks([])
     axes.set_xlim(left=0)
-    axes.set_xlabel("error, %" if task == "classification" else f"RMSE of {_text(unit)}")
-    return _svg(figure)
+    axes.set_xlabel("error, %" if task == "classification" else f"RMSE of {drawing.text(unit)}")
+    return drawing.svg(figure)
 
 
 def gains(rows: Sequence[tuple[str, Estimate, str]]) -> str:
@@ -173,12 +152,12 @@ def gains(rows: Sequence[tuple[str, Estimate, str]]) -> str:
     Args:
         rows: (name, gain in loss, verdict).
     """
-    figure, (axes,) = _panels(1, width=7.2, height=0.7 + 0.28 * len(rows))
+    figure, (axes,) = drawing.panels(1, width=7.2, height=0.7 + 0.28 * len(rows))
     colors = {"accepted": GOOD, "undecided": GREY, "rejected": HELD_OUT}
     marks = {"accepted": "o", "undecided": "D", "rejected": "x"}
     for place, (name, gain, verdict) in enumerate(reversed(rows)):
-        axes.plot(_finite([gain.low, gain.high]), [place, place], color=colors[verdict], linewidth=1.6)
-        axes.plot(_finite(gain.value), place, marks[verdict], color=colors[verdict], markersize=5)
+        axes.plot(drawing.finite([gain.low, gain.high]), [place, place], color=colors[verdict], linewidth=1.6)
+        axes.plot(drawing.finite(gain.value), place, marks[verdict], color=colors[verdict], markersize=5)
         axes.text(
             -0.01,
             place,
@@ -189,17 +168,17 @@ def gains(rows: Sequence[tuple[str, Estimate, str]]) -> str:
         )
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks([])
-    ends = np.abs(_finite([v for _, gain, _ in rows for v in (gain.low, gain.high)]))
+    ends = np.abs(drawing.finite([v for _, gain, _ in rows for v in (gain.low, gain.high)]))
     if ends.max() > 20 * max(1e-12, float(np.median(ends))):
         axes.set_xscale("symlog", linthresh=max(1e-6, float(np.median(ends))))
     axes.set_xlabel("held-out loss lower by")
-    return _svg(figure)
+    return drawing.svg(figure)
 
 
 def search(study: Study, metric: MetricName, label: str) -> str:
     """Every searched setting against what was reached, each on its own scale."""
     names = list(study.space)
-    figure, panels = _panels(len(names), width=2.9, height=2.2, columns=3)
+    figure, panels = drawing.panels(len(names), width=2.9, height=2.2, columns=3)
     reached = np.array([criterion(trial.score, metric) for trial in study.trials])
     finite = reached[np.isfinite(reached)]
     shown = np.minimum(reached, np.quantile(finite, 0.9) if len(finite) else 0.0)
@@ -231,12 +210,12 @@ def search(study: Study, metric: MetricName, label: str) -> str:
         axes.plot(x[best], shown[best], "*", color="#c53030", markersize=10)
         axes.set_title(f"1 - {name}" if isinstance(dimension, OneMinusLogUniform) else words.name_of(name))
         axes.set_ylabel(label, fontsize=8)
-    return _svg(figure)
+    return drawing.svg(figure)
 
 
 def learning_rates(sweep: LearningRateSweep) -> str:
     """Held-out loss against the learning rate, one point per seed; networks that diverged stand on the upper edge."""
-    figure, (axes,) = _panels(1, width=7.2, height=3.2)
+    figure, (axes,) = drawing.panels(1, width=7.2, height=3.2)
     rates, losses, constant = np.array(sweep.rates), sweep.losses, float(sweep.constant.mean())
     top = 2 * constant
     for seed in range(losses.shape[1]):
@@ -257,12 +236,12 @@ def learning_rates(sweep: LearningRateSweep) -> str:
     axes.set_xlabel(f"learning rate, {sweep.steps:,} steps (crosses: diverged)")
     axes.set_ylabel("held-out loss")
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _svg(figure)
+    return drawing.svg(figure)
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str]) -> str:
     """Confusion matrix, rows the true class, shares of each row."""
-    classes = [_text(name) for name in classes]
+    classes = [drawing.text(name) for name in classes]
     n = len(classes)
     side = min(9.0, max(3.2, 1.2 + 0.34 * n))
     figure = Figure(figsize=(side, side * 0.92), layout="constrained")
@@ -286,37 +265,25 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> str:
         axes.set_yticks(range(n), classes, fontsize=8)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    return _svg(figure)
+    return drawing.svg(figure)
 
 
 def residuals(y: Numbers, predicted: Numbers, name: str) -> str:
     """Predicted against true values, and the residuals' distribution; a sample of at most 3,000 rows."""
     y, predicted = np.asarray(y)[np.isfinite(predicted)], np.asarray(predicted)[np.isfinite(predicted)]
-    figure, (left, right) = _panels(2, width=4.4, height=3.2)
+    figure, (left, right) = drawing.panels(2, width=4.4, height=3.2)
     some = np.random.Generator(np.random.Philox(key=0)).permutation(len(y))[:3000]
     left.scatter(y[some], predicted[some], s=6, alpha=0.35, linewidths=0, color=TRAIN, rasterized=True)
     both = np.concatenate([y, predicted])
     ends = [both.min(), both.max()] if len(both) else [0.0, 1.0]
     left.plot(ends, ends, color="black", linewidth=0.8)
-    left.set_xlabel(f"true {_text(name)}")
-    left.set_ylabel(f"predicted {_text(name)}")
+    left.set_xlabel(f"true {drawing.text(name)}")
+    left.set_ylabel(f"predicted {drawing.text(name)}")
     right.hist(predicted - y, bins=60, color=TRAIN)
     right.axvline(0, color="black", linewidth=0.8)
-    right.set_xlabel(f"predicted - true {_text(name)}")
+    right.set_xlabel(f"predicted - true {drawing.text(name)}")
     right.set_ylabel("rows")
-    return _svg(figure)
-
-
-def _panels(n: int, *, width: float, height: float, columns: int = 2) -> tuple[Figure, list[Axes]]:
-    columns = min(n, columns)
-    rows = -(-n // columns)
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[:n]:
-        axes.spines[["top", "right"]].set_visible(False)
-    for axes in grid[n:]:
-        axes.set_axis_off()
-    return figure, list(grid[:n])
+    return drawing.svg(figure)
 
 
 def _drawn(value: Any, dimension: Dimension) -> Any:
@@ -334,30 +301,3 @@ def _log_axis(axes: Axes, x: Numbers) -> None:
     ticks = np.unique([float(f"{tick:.2g}") for tick in np.geomspace(x.min(), x.max(), 3)])
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _finite(figures: Any) -> Numbers:
-    """Figures with 0 where one is NaN or infinite: a network that diverged is named, but has no bar."""
-    return np.nan_to_num(figures, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def _whisker(axes: Axes, place: float, estimate: Estimate, scale: float) -> None:
-    if np.isfinite(estimate.low):
-        axes.plot([scale * estimate.low, scale * estimate.high], [place, place], color="black", linewidth=1)
-
-
-def _text(given: object) -> str:
-    """Words from data: on one line, not too long for a picture, with no mathematics meant."""
-    line = "".join(letter if letter.isprintable() else " " for letter in str(given))
-    return (line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…").replace("$", r"\$")
-
-
-def _svg(figure: Figure) -> str:
-    """The figure as an <svg> element, the same bytes for the same figure."""
-    buffer = io.StringIO()
-    with warnings.catch_warnings():
-        # Text stays text: the browser's fonts draw it, not Matplotlib's.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=150)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]

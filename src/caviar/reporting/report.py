@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from safetensors.numpy import save_file
 
-from caviar.diagnosis.intervals import Estimate
+from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.files import write_atomically
-from caviar.reporting import conclusion, plots, words
+from caviar.reporting import conclusion, drawing, plots, words
+from caviar.reporting.findings import Advice
+from caviar.reporting.pages import cards, gaps, picture, remedies_picture, remedy_rows, write_page
 from caviar.reporting.story import Story, held_out_error, versions
 from caviar.training.scores import Score
 from caviar.tuning.search import LOSS_DECIDES
@@ -22,18 +23,9 @@ _LARGEST_CONFUSION = 60
 
 def write_report(story: Story, path: Path) -> None:
     """Write the report of an improvement."""
-    environment = Environment(
-        loader=PackageLoader("caviar.reporting"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = words.number
-    with plots.style():
-        html = environment.get_template("report.html.jinja").render(**_content(story))
-    with write_atomically(path) as beside:
-        beside.write_text(html, encoding="utf-8")
+    with drawing.style():
+        content = _content(story)
+    write_page("report.html.jinja", content, path)
 
 
 def write_curves(story: Story, folder: Path) -> None:
@@ -61,18 +53,19 @@ def _content(story: Story) -> dict[str, Any]:
         "scale_words": conclusion.scale_words(story).lstrip(", "),
         "errors": _errors(story),
         "seed_noise": conclusion.seed_noise(story.baselines[-1].scores, split),
-        "errors_picture": _picture(
+        "errors_picture": picture(
             plots.errors(
                 [(row["name"], row["test"], row["chosen"]) for row in _errors(story)],
                 split.task,
                 split.target.name,
             )
         ),
-        "bias_variance": _bias_variance(story),
+        "bias_variance": gaps(_gaps(story), split),
+        "findings": cards(story.findings, [Advice.on(finding, story.start, split) for finding in story.findings]),
         "remedies": _remedies(story),
         "trials": _trials(story),
         "zooms": _zooms(story),
-        "search_picture": _picture(plots.search(story.study, story.metric, _criterion_name(story))),
+        "search_picture": picture(plots.search(story.study, story.metric, _criterion_name(story))),
         "criterion": _criterion_name(story),
         "finalists": _finalists(story),
         "curves_picture": _curves(story),
@@ -83,8 +76,10 @@ def _content(story: Story) -> dict[str, Any]:
     }
 
 
-def _picture(svg: str) -> Markup:
-    return Markup(svg)
+def _gaps(story: Story) -> list[tuple[str, BiasVariance]]:
+    """Bias and variance before and, where anything was improved, after."""
+    parts = (("before", story.before), ("after", story.after if story.improved else None))
+    return [(name, result) for name, result in parts if result is not None]
 
 
 def _errors(story: Story) -> list[dict[str, Any]]:
@@ -121,43 +116,6 @@ def _scores(scores: Any) -> dict[str, str]:
     return {name.replace("_", " "): words.interval(estimate) for name, estimate in scores.items()}
 
 
-def _bias_variance(story: Story) -> dict[str, Any] | None:
-    parts = [
-        (name, result)
-        for name, result in (("before", story.before), ("after", story.after if story.improved else None))
-        if result is not None
-    ]
-    if not parts:
-        return None
-    unit = "of the rows" if story.split.task == "classification" else "of the target's variance"
-
-    def gap(estimate: Estimate) -> str:
-        return f"{estimate.value:.2%} ({estimate.low:.2%} to {estimate.high:.2%})"
-
-    return {
-        "unit": unit,
-        "optimal": parts[0][1].optimal.how,
-        "bridge": bool(story.split.n_bridge),
-        "tolerance": f"{parts[0][1].tolerance:.0%}",
-        "rows": [
-            {
-                "name": name,
-                "train": gap(result.train),
-                "dev": gap(result.dev),
-                "bias": gap(result.bias),
-                "bias_verdict": result.bias_verdict,
-                "variance": gap(result.variance),
-                "variance_verdict": result.variance_verdict,
-                "bridge": "" if result.bridge is None else gap(result.bridge),
-                "mismatch": "" if result.mismatch is None else gap(result.mismatch),
-                "mismatch_verdict": result.mismatch_verdict or "",
-            }
-            for name, result in parts
-        ],
-        "picture": _picture(plots.bias_and_variance(parts)),
-    }
-
-
 def _remedies(story: Story) -> dict[str, Any]:
     first = story.fixed.experiments[0]
     outcomes = [
@@ -168,28 +126,9 @@ def _remedies(story: Story) -> dict[str, Any]:
             *([each.combination] if each.combination else []),
         )
     ]
-    classification = story.split.task == "classification"
-    rows = [
-        {
-            "name": o.remedy.name,
-            "verdict": o.verdict,
-            "gain": words.interval(o.gain),
-            "error_gain": (
-                f"{100 * o.error_gain.value:.2f} ({100 * o.error_gain.low:.2f} to {100 * o.error_gain.high:.2f})"
-                if classification
-                else words.interval(o.error_gain)
-            ),
-            "rate": f"× {o.rate_factor:g}",
-            "reason": o.remedy.reason,
-            "cost": o.remedy.cost,
-            "source": o.remedy.source,
-        }
-        for o in outcomes
-    ]
-    picture = _picture(plots.gains([(o.remedy.name, o.gain, o.verdict) for o in outcomes])) if outcomes else ""
     return {
-        "rows": rows,
-        "picture": picture,
+        "rows": remedy_rows(outcomes, story.split),
+        "picture": remedies_picture(outcomes),
         "seeds": len(first.baseline_scores),
         "not_tried": list(story.fixed.not_tried.items()),
         "asked": story.fixed.asked,
@@ -254,7 +193,7 @@ def _curves(story: Story) -> Markup:
     if story.improved:
         shown.append(("after", story.chosen.scores[0]))
     name = "cross-entropy" if story.split.task == "classification" else "squared error (standardised)"
-    return _picture(plots.learning_curves([(title, s.history, s.best_epoch) for title, s in shown], name))
+    return picture(plots.learning_curves([(title, s.history, s.best_epoch) for title, s in shown], name))
 
 
 def _details(story: Story) -> dict[str, Any]:
@@ -265,7 +204,7 @@ def _details(story: Story) -> dict[str, Any]:
         truth, predicted = split.target.decode(proof.y), split.target.decode(answer[:, 0])
         return {
             "title": "Residuals",
-            "picture": _picture(plots.residuals(truth, predicted, split.target.name)),
+            "picture": picture(plots.residuals(truth, predicted, split.target.name)),
             "note": "",
         }
     classes = [str(label) for label in split.classes]
@@ -276,8 +215,8 @@ def _details(story: Story) -> dict[str, Any]:
     worst = [divmod(int(i), len(classes)) for i in np.argsort(-wrong, axis=None)[:3]]
     said = [f"{classes[i]} taken for {classes[j]} ({wrong[i, j]})" for i, j in worst if wrong[i, j]]
     note = f"Most frequent confusions: {', '.join(said)}." if said else "No row is misclassified."
-    picture = _picture(plots.confusion(counts, classes)) if len(classes) <= _LARGEST_CONFUSION else ""
-    return {"title": "Confusion matrix", "picture": picture, "note": note}
+    drawn = picture(plots.confusion(counts, classes)) if len(classes) <= _LARGEST_CONFUSION else ""
+    return {"title": "Confusion matrix", "picture": drawn, "note": note}
 
 
 def _criterion_name(story: Story) -> str:

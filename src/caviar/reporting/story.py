@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.diagnosis.bias_variance import BiasVariance
@@ -94,7 +95,11 @@ class Story:
 
 def held_out_error(scores: tuple[Score, ...], split: Split) -> Estimate:
     """The error of one config on held-out rows over its seeds: share misclassified, or RMSE in the target's unit."""
-    errors = np.stack([score.error for score in scores])
+    return error_of_rows(np.stack([score.error for score in scores]), split)
+
+
+def error_of_rows(errors: Numbers, split: Split) -> Estimate:
+    """The error as people read it, from those of single rows, shape (seeds, rows)."""
     if split.task == "classification":
         return rate(errors)
     squared = positive_mean(errors)
@@ -166,9 +171,13 @@ def _train_error(story: Story) -> Estimate:
     """The chosen config's error on training rows: share misclassified, or RMSE in the target's unit."""
     if story.after is None:
         return Estimate(float("nan"), float("nan"), float("nan"), story.split.n_train)
-    train, split = story.after.train, story.split
+    return as_error(story.after.train, story.split)
+
+
+def as_error(unexplained: Estimate, split: Split) -> Estimate:
+    """An error of `BiasVariance` as people read it: share misclassified, or RMSE in the target's unit."""
     if split.task == "classification":
-        return train
+        return unexplained
     unit = float(np.var(split.y_train)) ** 0.5 * split.target.std
-    value, low, high = (unit * figure**0.5 for figure in (train.value, train.low, train.high))
-    return Estimate(value, low, high, train.rows)
+    value, low, high = (unit * figure**0.5 for figure in (unexplained.value, unexplained.low, unexplained.high))
+    return Estimate(value, low, high, unexplained.rows)

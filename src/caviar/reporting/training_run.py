@@ -48,6 +48,7 @@ def train_networks(
     by: str | None = None,
     source: Sequence[str] | None = None,
     bridge: bool | None = None,
+    scale: str | None = None,
     task: Task | None = None,
     out: str | Path | None = None,
     seed: int = 0,
@@ -69,6 +70,7 @@ def train_networks(
         by: column that says train, dev or test in every row.
         source: column and value: dev and test take only such rows.
         bridge: hold a part of train as a set of its own.
+        scale: how numbers are normalised: standard (None), robust, quantile, log, or "none".
         task: "classification" or "regression"; None is inferred from the target.
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on where it was.
         seed: of everything that is random, the division of the rows included.
@@ -87,7 +89,7 @@ def train_networks(
         raise BadConfig(f"--seeds must be at least 1, got {seeds}. Leave it out for one network of every config.")
     table = read(data, target, types=types)
     column = table.target.name if table.target is not None else target
-    division = Division(dev, test, group, time, by, source, bridge)
+    division = Division(dev, test, group, time, by, source, bridge, scale)
     rows = division.split(table, tell=tell, task=task, seed=seed)
     by_name = configs or {"default": Config()}
     networks = _networks(by_name, [(seed + i) % _SEEDS for i in range(seeds)], rows)

@@ -6,6 +6,7 @@ from typing import Any
 from caviar.data.task import Task
 from caviar.diagnosis.intervals import Estimate
 from caviar.network.config import Config
+from caviar.remedies.experiment import Outcome
 
 _NAMES = {
     "hidden_units": "units",
@@ -51,6 +52,14 @@ def error_interval(estimate: Estimate, task: Task) -> str:
 def interval(estimate: Estimate) -> str:
     """A figure with its 95 % interval."""
     return f"{number(estimate.value)} ({number(estimate.low)} to {number(estimate.high)})"
+
+
+def outcome(found: Outcome) -> str:
+    """A remedy that was tried: verdict, gain and the rate that was picked."""
+    return (
+        f"{found.verdict:<9} {found.remedy.name}: loss lower by {interval(found.gain)}, "
+        f"learning rate x {found.rate_factor:g}"
+    )
 
 
 def name_of(setting: str) -> str:

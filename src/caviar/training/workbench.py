@@ -6,6 +6,7 @@ Whoever compares or searches hands lists of configs to `judge`; budgets ask `sec
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from caviar.data.split import Split
 from caviar.network.config import Config
@@ -34,6 +35,7 @@ class Workbench:
         memory: Memory,
         progress: Callable[[str, float], None],
         seen: Callable[[Sequence[Score]], None],
+        checkpoints: Path | None = None,
     ) -> None:
         """A bench.
 
@@ -42,12 +44,14 @@ class Workbench:
             memory: where scores are kept.
             progress: told what is under way and which share of it is done.
             seen: told of new scores as soon as they are there.
+            checkpoints: folder in which `train` keeps networks, so that an interrupted run finds them again.
         """
         self.trained: set[tuple[str, Config]] = set()
         self._metric: MetricName = metric
         self._memory = memory
         self._progress = progress
         self._seen = seen
+        self._checkpoints = checkpoints
         self._keeping = False
         self._kept: dict[tuple[str, Config], Run] = {}
         self._products, self._seconds = 0.0, 0.0
@@ -79,7 +83,7 @@ class Workbench:
         """Train networks whose weights are wanted; those that were kept are not trained again."""
         missing = [config for config in dict.fromkeys(configs) if (split.fingerprint, config) not in self._kept]
         with self._timed(split, missing):
-            runs = train(split, missing, callbacks=[self._tell])
+            runs = train(split, missing, callbacks=[self._tell], checkpoints=self._checkpoints)
         self.trained.update((split.fingerprint, config) for config in configs)
         trained = dict(zip(missing, runs, strict=True))
         return [trained.get(config) or self._kept[split.fingerprint, config] for config in configs]

@@ -4,7 +4,7 @@ import pytest
 
 from caviar.data.checks.check import Check, Checked
 from caviar.diagnosis.data import of_checked
-from caviar.reporting.data_findings import data_lines
+from caviar.reporting.findings import data_lines
 
 LONG = "A sentence of some words that goes on and on until it no longer fits in one line of the screen, as they do."
 
