@@ -201,8 +201,9 @@ class Diagnosed:
         lines = [f"Errors, with 95 % intervals ({count(len(content['seeds']), 'seed')} of the network):"]
         width = max(map(len, content["errors"]))
         for name, error in content["errors"].items():
-            figures = {part: math.nan if figure is None else figure for part, figure in error.items()}
-            lines.append(f"  {name:<{width}}  {words.error_interval(Estimate(**figures), content['task'])}")
+            value, low, high = (math.nan if error[part] is None else error[part] for part in ("value", "low", "high"))
+            known = Estimate(value, low, high, error["rows"])
+            lines.append(f"  {name:<{width}}  {words.error_interval(known, content['task'])}")
         return lines
 
     def _remedies(self, fixed: dict[str, Any]) -> list[str]:
