@@ -69,6 +69,12 @@ def test_networks_of_all_folds_are_judged_on_every_row(noise):
         diagnose(runs[:-1], noise)
 
 
+def test_networks_on_a_share_of_the_rows_are_not_read(noise):
+    run = train(noise, [Config(hidden_units=(), epochs=1, rows=0.5)])[0]
+    with pytest.raises(BadData, match=r"got one on a share of them.*caviar\.diagnosis\.learning_curve"):
+        diagnose(run, noise)
+
+
 def test_no_runs(noise):
     with pytest.raises(BadData, match=r"needs at least one run, got none\. Train one"):
         diagnose([], noise)

@@ -2,9 +2,10 @@
 
 What more epochs would bring is told by how the loss fell before: from a quarter of the epochs to half of them, and from
 half to all. The second fall over the first says how fast falls shrink from one doubling to the next, and the fall of
-the next doubling is the last one times that ratio, but no more than the slope at the end allows. Changes are measured
-on the way from the constant model's loss, with the noise of seeds, of epochs and of held-out rows: a loss is taken to
-change on each row in proportion to what the row has of it. Named is a change whose whole interval is worth it.
+the next doubling is the last one times that ratio, but no more than the slope at the end allows, and no larger a part
+of the loss than the last one. Changes are measured on the way from the constant model's loss, with the noise of seeds,
+of epochs and of held-out rows: a loss is taken to change on each row in proportion to what the row has of it. Named is
+a change whose whole interval is worth it.
 
 Source: Aitken 1926 (a sequence carried on by the ratio of its differences).
 """
@@ -17,6 +18,7 @@ from scipy import stats
 
 from caviar.arrays import Numbers
 from caviar.data.split import Split
+from caviar.data.words import count
 from caviar.diagnosis.finding import Finding, Severity
 from caviar.diagnosis.intervals import LEVEL, Estimate
 from caviar.diagnosis.subject import Subject
@@ -37,8 +39,14 @@ _NORMAL = float(stats.norm.ppf(0.5 + LEVEL / 2))
 
 
 class Curves(NamedTuple):
-    """Losses of several networks of one config over epochs; the first column is before training."""
+    """Losses of several networks of one config over epochs.
 
+    The first column is before training. With a single epoch there is one more in between, the mean of J over its
+    mini-batches, which stands for the middle of the epoch.
+    """
+
+    epochs: int
+    """Of the network that trained longest."""
     train: Numbers
     """(networks, 1 + epochs)."""
     held_out: Numbers
@@ -51,11 +59,6 @@ class Curves(NamedTuple):
     """Standard error of the held-out loss over rows, as a part of it."""
     rows: int
     """Held-out rows."""
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of the network that trained longest."""
-        return self.held_out.shape[1] - 1
 
     def way(self, loss: float) -> float:
         """How far a loss is from the constant model's."""
@@ -71,23 +74,43 @@ def find(subject: Subject) -> list[Finding]:
 
 
 def curves_of(subject: Subject) -> Curves | None:
-    """The losses of the networks that did not diverge; None without held-out rows, or with fewer than two epochs."""
+    """The losses of the networks that did not diverge; None without held-out rows.
+
+    After a single epoch also None where the loss before training is not known.
+    """
     runs = [run for run in subject.runs if run.status != "diverged"]
     scores = [score for score in subject.scores if score.status != "diverged"]
     longest = max((run.epochs for run in runs), default=0)
-    if longest < 2 or not scores or any(np.isnan(run.history["dev_loss"]).any() for run in runs):
+    single = longest == 1
+    if (
+        not longest
+        or not scores
+        or (single and subject.start is None)
+        or any(np.isnan(run.history["dev_loss"]).any() for run in runs)
+    ):
         return None
     config, split = subject.config, subject.split
     constant = constant_loss(config, split)
     start = constant if subject.start is None else float(subject.start.loss.mean())
     train, held_out = (
         # Networks that stopped early have come as far as they would: they stay at the loss they kept.
-        np.stack([np.r_[start, run.history[name], [run.at_best(name)] * (longest - run.epochs)] for run in runs])
+        np.stack(
+            [
+                np.r_[
+                    start,
+                    run.history["objective"][: int(single)],
+                    run.history[name],
+                    [run.at_best(name)] * (longest - run.epochs),
+                ]
+                for run in runs
+            ]
+        )
         for name in ("train_loss", "dev_loss")
     )
     of_rows = np.mean([score.loss for score in scores], axis=0)
     tempered = (output_for(config, split.outputs), loss_for(config, split.outputs)) == ("softmax", "cross_entropy")
     return Curves(
+        epochs=longest,
         train=train,
         held_out=held_out,
         constant=constant,
@@ -109,11 +132,13 @@ def constant_loss(config: Config, split: Split) -> float:
 
 def gain_of_more_epochs(curves: Curves) -> Estimate:
     """By how much the held-out loss would fall with twice the epochs."""
-    loss, last = curves.held_out, curves.epochs
+    loss, last = curves.held_out, curves.held_out.shape[1] - 1
     now, before, earlier = (_level(loss, end) for end in (last, round(last / 2), round(last / 4)))
     fall = before - now
-    # The ratio is that of the means over networks: each network's own would be mostly noise. Falls do not grow.
-    ratio = max(0.0, float(fall.mean() / max(fall.mean(), (earlier - before).mean(), 1e-12)))
+    # The ratio is that of the means over networks: each network's own would be mostly noise. Falls do not grow, and a
+    # loss has no less than 0 to fall to.
+    shrinks = fall.mean() / max(fall.mean(), (earlier - before).mean(), 1e-12)
+    ratio = float(np.clip(min(shrinks, now.mean() / before.mean()), 0, 1))
     each = fall * ratio
     if last >= 4 * _WINDOW:  # before, the slope at the end is the last fall itself
         window = loss[:, -(last // _WINDOW) :]
@@ -141,24 +166,25 @@ def rise_since_lowest(curves: Curves) -> tuple[int, float, Estimate]:
 
 
 def _undertrained(curves: Curves) -> list[Finding]:
-    gain, last = gain_of_more_epochs(curves), curves.epochs
+    gain, last = gain_of_more_epochs(curves), curves.held_out.shape[1] - 1
     now = float(_level(curves.held_out, last).mean())
     way = curves.way(now)
     learning = (_level(curves.train, round(last / 2)) > _level(curves.train, last)).mean() > 0.5
     if not learning or gain.low < WORTH * way:
         return []
     meaning = (
-        f"The held-out loss, {now:.3g} after {last} epochs, is still falling. As it fell so far, twice the epochs "
-        f"would take another {gain.value:.2g} from it (95 % interval {gain.low:.2g} to {gain.high:.2g}), which is "
+        f"The held-out loss, {now:.3g} after {count(curves.epochs, 'epoch')}, is still falling. As it fell so far, "
+        f"twice the epochs would take another {gain.value:.2g} from it (95 % interval {gain.low:.2g} to "
+        f"{gain.high:.2g}), which is "
         f"{gain.value / way:.0%} of the way that it has come from the constant model's {curves.constant:.3g}. Train "
         "longer, or faster: a better optimiser, another learning rate."
     )
-    evidence = {"epochs": last, "loss": now, "constant_loss": curves.constant, "gain": gain.to_json()}
+    evidence = {"epochs": curves.epochs, "loss": now, "constant_loss": curves.constant, "gain": gain.to_json()}
     return [Finding("undertrained", "warning", evidence, meaning, "course section 2 (high bias: train longer)")]
 
 
 def _overtrained(curves: Curves, config: Config) -> list[Finding]:
-    if config.early_stopping is not None:
+    if config.early_stopping is not None or curves.epochs < 2:
         return []
     epoch, lowest, rise = rise_since_lowest(curves)
     way = curves.way(lowest)

@@ -181,13 +181,18 @@ def check_same_config(runs: Sequence[Run]) -> None:
     """Refuse runs that are not of one config, or seeds that were not trained on the same folds.
 
     Raises:
-        BadData: alike.
+        BadData: alike, or runs on a share of the train rows.
     """
     kinds = {run.config.changed(rows=1.0, seed=0) for run in runs}
     if len(kinds) > 1:
         raise BadData(
             "caviar.diagnose reads the runs of one config that differ in seed or fold only, got "
             f"{len(kinds)} configs. Call it once for each."
+        )
+    if any(isinstance(run.config.rows, float) and run.config.rows < 1 for run in runs):
+        raise BadData(
+            "caviar.diagnose reads runs on all train rows or on folds, got one on a share of them. What fewer rows are "
+            "worth is told by caviar.diagnosis.learning_curve."
         )
     folds: dict[int, set[Any]] = {}
     for run in runs:
