@@ -15,8 +15,9 @@ import polars as pl
 import pytest
 
 import caviar
-from caviar.cli import _config, main
+from caviar.cli import main
 from caviar.errors import BadData
+from caviar.reporting.config_file import read_config
 from caviar.reporting.terminal import PlainLines
 from small_runs import CONFIG, CSV, TOML, finished, finished_from_file, frame, written
 
@@ -158,9 +159,9 @@ def test_a_sample_needs_nothing_else(place, capsys, monkeypatch):
 
 
 def test_config_may_stand_under_its_own_heading(place):
-    assert _config(place / "small.toml") == CONFIG
+    assert read_config(place / "small.toml") == CONFIG
     (place / "small.toml").write_text(f"[config]\n{TOML}")
-    assert _config(place / "small.toml") == CONFIG
+    assert read_config(place / "small.toml") == CONFIG
 
 
 def rows_of(text):

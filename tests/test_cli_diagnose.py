@@ -4,6 +4,7 @@ import html
 import json
 import re
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -121,7 +122,8 @@ def test_what_helps_is_kept_and_goes_on(done, capsys, monkeypatch):
     assert config.rate > 1e-4
     assert config_lines(config) == [f"{name} = {json.dumps(value)}" for name, value in settings.items()]
     monkeypatch.chdir(done.parent)
-    command = re.findall(r"^Go on: +caviar (.*)$", "\n".join(diagnosis_run.reopen(done).lines()), re.MULTILINE)
+    assert main([*FIX, "--out", "run"]) == 0
+    command = re.findall(r"^Go on: +caviar (.*)$", capsys.readouterr().out, re.MULTILINE)
     assert command == ["train f.csv --target y --config run/fixed.toml"]
     assert main([*command[0].split(), "--out", "trained"]) == 0
     (line,) = capsys.readouterr().out.splitlines()[1:]
@@ -145,7 +147,7 @@ def test_verdicts_are_told_as_they_come_and_a_finished_run_is_told_again(place, 
     assert main([*DIAGNOSE, "--out", "run"]) == 1
     assert "asked for fix = true, now fix = false came" in capsys.readouterr().err
     assert main(["train", "--resume", "run"]) == 1
-    assert "was begun by caviar diagnose" in capsys.readouterr().err
+    assert "was begun by caviar diagnose. Go on with the same command and --out run." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stage", ["Remedies", "Result"])
@@ -251,3 +253,11 @@ def test_every_finding_has_its_line():
     for line in IN_A_LINE.values():
         assert line[0].islower()
         assert not line.endswith(".")
+
+
+def test_the_readme_lists_every_finding_with_its_line():
+    text = (Path(caviar.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (table,) = re.findall(
+        r"^\| finding \| says of the network or its data that \|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE
+    )
+    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)) == dict(IN_A_LINE)

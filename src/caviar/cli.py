@@ -272,7 +272,7 @@ def split(
         return
     files = [name for name in ("train", "dev", "test") if (folder / f"{name}.{kind}").exists()]
     more = "".join(f" --{name} {quote(str(folder / f'{name}.{kind}'))}" for name in files[1:])
-    again = {"group": rows.group, "time": rows.time, "task": rows.task, "types": rows.types}
+    again = {"group": rows.group, "time": rows.time, "task": rows.task, "scale": rows.scale, "types": rows.types}
     more += "".join(f" --{name} {quote(str(value))}" for name, value in again.items() if value is not None)
     print(*done.explanation, *lost_in_words(types_lost(done, kind), kind), sep="\n")
     print(f"Files:   {folder}")
@@ -492,9 +492,9 @@ def _asked_of(command: str, folder: Path) -> dict[str, Any]:
     asked.pop("rows")
     begun = asked.pop("command", "improve")
     if begun != command:
+        again = f"the same command and --out {folder}" if begun == "diagnose" else f"caviar {begun} --resume {folder}"
         raise BadRun(
-            f"--resume must name a run of caviar {command}, but {folder} was begun by caviar {begun}. Go on with "
-            f"caviar {begun} --resume {folder}."
+            f"--resume must name a run of caviar {command}, but {folder} was begun by caviar {begun}. Go on with {again}."
         )
     return asked
 

@@ -104,6 +104,8 @@ def test_when_nothing_helps_it_says_what_a_person_could_do():
     assert "800 instead of 400" in found.words()[1]
     without, _ = fixed(nothing_helps, [finding("saddle")], config=Config(), trainings=20)
     assert [remedy.name for remedy in without.asked] == ["more data"]
+    beside, _ = fixed(nothing_helps, [finding("leakage", "critical")], config=Config(), trainings=20)
+    assert [remedy.name for remedy in beside.asked] == ["another division", "more data"]
 
 
 def test_what_a_person_must_do_is_told_and_never_tried():

@@ -162,8 +162,8 @@ def fix(
             break
         now = tried.best
         findings = diagnose(now) if diagnose else []
-    if not any(each.helped for each in done) and not asked and (remedy := more_rows(Case(config, split))):
-        asked[remedy.name] = remedy
+    if not any(each.helped for each in done) and (remedy := more_rows(Case(config, split))):
+        asked.setdefault(remedy.name, remedy)
     return Fixed(start, tuple(done), tuple(asked.values()), purse.spent)
 
 

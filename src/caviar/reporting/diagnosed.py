@@ -73,7 +73,9 @@ class Examination:
     def came_to(self) -> list[str]:
         """What the remedies gave; where no setting helped, what a person can do instead."""
         told = [] if self.fixed is None else self.fixed.words()
-        return told if self.kept is None or self.fixed is None else told[: len(self.fixed.kept)]
+        if self.kept is None or self.fixed is None:
+            return told
+        return [f"Kept: {line}" for line in told[: len(self.fixed.kept)]]
 
     @functools.cached_property
     def errors(self) -> dict[str, Estimate]:
@@ -202,8 +204,8 @@ class Diagnosed:
         width = max(map(len, content["errors"]))
         for name, error in content["errors"].items():
             value, low, high = (math.nan if error[part] is None else error[part] for part in ("value", "low", "high"))
-            known = Estimate(value, low, high, error["rows"])
-            lines.append(f"  {name:<{width}}  {words.error_interval(known, content['task'])}")
+            told = words.error_interval(Estimate(value, low, high, error["rows"]), content["task"])
+            lines.append(f"  {name:<{width}}  {told}")
         return lines
 
     def _remedies(self, fixed: dict[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ def _content(seen: Examination) -> dict[str, Any]:
         "headline": headline(seen.findings, seen.own),
         "lines": _lines(seen),
         "findings": cards(seen.findings, seen.advice),
+        "errors": [(name, words.error_interval(error, split.task)) for name, error in seen.errors.items()],
         "errors_picture": picture(plots.errors(errors, split.task, split.target.name)),
         "bias_variance": gaps([] if seen.gaps is None else [("the network", seen.gaps)], split),
         "networks": count(len(found.runs), "network"),
@@ -50,8 +51,9 @@ def _content(seen: Examination) -> dict[str, Any]:
 def _lines(seen: Examination) -> list[str]:
     """The errors, and what the remedies came to."""
     task = seen.split.task
-    told = "; ".join(f"{name} {words.error_interval(error, task)}" for name, error in seen.errors.items())
-    return [f"Error, with 95 % intervals: {told}.", *seen.came_to]
+    own = {name: error for name, error in seen.errors.items() if name.endswith("rows") or name.endswith("helped")}
+    told = "; ".join(f"{name} {words.error_interval(error, task)}" for name, error in own.items())
+    return [f"Error, with 95 % intervals: {told}." if own else "Every network diverged.", *seen.came_to]
 
 
 def _remedies(seen: Examination) -> dict[str, Any] | None:
