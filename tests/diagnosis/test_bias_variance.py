@@ -264,9 +264,9 @@ def shifted(task: str) -> Split:
     return own
 
 
-def trained(rows: Split, seeds: int, **settings: object) -> list[Run]:
+def trained(on: Split, seeds: int, **settings: object) -> list[Run]:
     config = Config(hidden_units=(), learning_rate=0.05, epochs=15, **settings)
-    return train(rows, [config.changed(seed=seed) for seed in range(seeds)])
+    return train(on, [config.changed(seed=seed) for seed in range(seeds)])
 
 
 def errors_on(runs: list[Run], x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -316,6 +316,15 @@ def test_training_rows_of_a_regression_are_asked_where_networks_are_at_hand():
     assert (result.train.value, result.train.low) == (pytest.approx(own.value), pytest.approx(own.low))
     history = np.mean([(run.history["train_error"][-1] / rows.target.std) ** 2 for run in runs])
     assert result.train.value == pytest.approx(history, rel=1e-3)
+
+
+def test_networks_of_a_share_of_the_rows_are_read_from_their_history():
+    rows = quantity(300, 60)
+    runs = trained(rows, 2, rows=0.5)
+    result = bv.bias_variance(score_runs(rows, [[run] for run in runs], "rmse"), rows, 0.0, runs=runs)
+    history = np.mean([(run.history["train_error"][-1] / rows.target.std) ** 2 for run in runs])
+    assert result.train.value == pytest.approx(history / np.var(rows.y_train))
+    assert result.train.rows == 150
 
 
 def test_out_of_fold_training_and_held_out_errors_are_read_row_by_row():
