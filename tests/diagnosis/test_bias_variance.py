@@ -264,9 +264,9 @@ def shifted(task: str) -> Split:
     return own
 
 
-def trained(rows: Split, seeds: int, **settings: object) -> list[Run]:
+def trained(on: Split, seeds: int, **settings: object) -> list[Run]:
     config = Config(hidden_units=(), learning_rate=0.05, epochs=15, **settings)
-    return train(rows, [config.changed(seed=seed) for seed in range(seeds)])
+    return train(on, [config.changed(seed=seed) for seed in range(seeds)])
 
 
 def errors_on(runs: list[Run], x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -318,6 +318,15 @@ def test_training_rows_of_a_regression_are_asked_where_networks_are_at_hand():
     assert result.train.value == pytest.approx(history, rel=1e-3)
 
 
+def test_networks_of_a_share_of_the_rows_are_read_from_their_history():
+    rows = quantity(300, 60)
+    runs = trained(rows, 2, rows=0.5)
+    result = bv.bias_variance(score_runs(rows, [[run] for run in runs], "rmse"), rows, 0.0, runs=runs)
+    history = np.mean([(run.history["train_error"][-1] / rows.target.std) ** 2 for run in runs])
+    assert result.train.value == pytest.approx(history / np.var(rows.y_train))
+    assert result.train.rows == 150
+
+
 def test_out_of_fold_training_and_held_out_errors_are_read_row_by_row():
     """Both errors are on the same rows: what makes a row hard makes no gap."""
     rows = classes(160, 40)
@@ -362,8 +371,27 @@ def test_gaps_cover(errors, seeds, train_rows, dev_rows, of_seeds):
         result = bv.BiasVariance(OptimalError(0.0), 0.02, train_error, dev)
         biases += result.bias.low <= errors[0] <= result.bias.high
         variances += result.variance.low <= errors[1] - errors[0] <= result.variance.high
-    assert 0.93 <= variances / repetitions <= 0.98
-    assert 0.88 <= biases / repetitions <= 0.99
+    assert 0.93 <= variances / repetitions <= 0.975
+    # One error alone is known less well: few seeds look alike by chance (92 %), few errors come in whole rows (99 %).
+    assert 0.91 <= biases / repetitions <= 0.99
+
+
+@pytest.mark.parametrize(("seeds", "rows"), [(3, 200), (1, 300)])
+@pytest.mark.parametrize("errors", [(0.01, 0.11), (0.15, 0.16), (0.15, 0.30)])
+def test_gaps_on_the_same_rows_cover(errors, seeds, rows):
+    """Out of fold a hard row is hard in training too; taken as independent such gaps would cover up to 100 %."""
+    stream = np.random.default_rng(1)
+    covered = 0
+    for _ in range(1_500):
+        hard = np.sqrt(0.8) * stream.normal(size=rows)
+        of_train, of_dev = (
+            (stats.norm.cdf(hard + np.sqrt(0.2) * stream.normal(size=(seeds, rows))) < error).astype(float)
+            for error in errors
+        )
+        correlation = bv._correlation(of_train, of_dev)
+        gap = bv.BiasVariance(OptimalError(0.0), 0.02, rate(of_train), rate(of_dev), correlation=correlation).variance
+        covered += gap.low <= errors[1] - errors[0] <= gap.high
+    assert 0.93 <= covered / 1_500 <= 0.975
 
 
 @pytest.mark.parametrize(("seeds", "of_seeds"), [(3, 0.0), (3, 0.1), (1, 0.0)])

@@ -166,7 +166,12 @@ def bias_variance(
 
 
 def _worth_asking(runs: Sequence[Run], split: Split) -> bool:
-    """Whether single training rows tell more than the mean that is in the history."""
+    """Whether single training rows tell more than the mean that is in the history.
+
+    Seeds of a share of the rows are trained on rows of their own: there is no row that all of them know.
+    """
+    if any(isinstance(run.config.rows, float) and run.config.rows < 1 for run in runs):
+        return False
     return split.task == "regression" or any(isinstance(run.config.rows, tuple) for run in runs)
 
 
@@ -192,7 +197,7 @@ def _train(scores: Sequence[Score], dev: Estimate, split: Split) -> Estimate:
     Squared errors of training rows are then taken to spread about their mean as those of held-out rows do: the interval
     is that of the held-out error, scaled by the mean and by the number of rows.
     """
-    measured = rows_measured(scores[0].on[0], split)
+    measured = rows_measured(scores[0].on[0], split, scores[0].config.seed)
     if split.task == "classification":
         return share([score.train_error for score in scores], measured)
     variance = float(np.var(split.y_train))
