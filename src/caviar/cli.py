@@ -492,9 +492,10 @@ def _asked_of(command: str, folder: Path) -> dict[str, Any]:
     asked.pop("rows")
     begun = asked.pop("command", "improve")
     if begun != command:
-        again = f"the same command and --out {folder}" if begun == "diagnose" else f"caviar {begun} --resume {folder}"
+        again = f"caviar {begun} --resume {folder}" if begun != "diagnose" else f"the same command and --out {folder}"
         raise BadRun(
-            f"--resume must name a run of caviar {command}, but {folder} was begun by caviar {begun}. Go on with {again}."
+            f"--resume must name a run of caviar {command}, but {folder} was begun by caviar {begun}. Go on with "
+            f"{again}."
         )
     return asked
 
