@@ -261,3 +261,26 @@ def test_the_readme_lists_every_finding_with_its_line():
         r"^\| finding \| says of the network or its data that \|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE
     )
     assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)) == dict(IN_A_LINE)
+
+
+def test_a_closer_look_tells_of_rates_more_rows_and_the_landscape(place, capsys):
+    pl.read_csv("f.csv").sample(120, seed=0).write_csv("dev.csv")
+    assert main([*DIAGNOSE, "--dev", "dev.csv", "--thorough", "--out", "run"]) == 0
+    said, summary = capsys.readouterr().out, summary_of(place / "run")
+    closer = summary["closer_look"]
+    assert list(closer["in_words"]) == ["Learning rates", "More rows", "Where it stands"]
+    assert all(
+        sentence.split(":")[0] in " ".join(said.split()) for part in closer["in_words"].values() for sentence in part
+    )
+    assert closer["learning_rates"]["best"]["rate"] > 1e-4
+    assert closer["learning_curve"]["more_rows_help"] in {"yes", "no", "cannot tell"}
+    assert closer["landscape"]["verdict"] in {"minimum", "saddle", "plateau", "slope"}
+    assert "learning_rate_too_low" in {finding["name"] for finding in summary["findings"]}
+    page = (place / "run" / "report.html").read_text()
+    assert page.count("<figure>") >= 6
+    assert 'href="#closer"' in page
+
+
+def test_a_closer_look_needs_a_network(place, capsys):
+    assert main(["diagnose", "f.csv", "--target", "y", "--data-only", "--thorough"]) == 2
+    assert "leave out --thorough" in capsys.readouterr().err

@@ -298,6 +298,13 @@ def diagnose(
         float | None, Parameter(help="Error of a perfect model, such as a person's: a share, or an RMSE.")
     ] = None,
     fix: Annotated[bool, Parameter(negative="", help="Try the remedies; writes fixed.toml where any helps.")] = False,
+    thorough: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="Look closer: checks that train, a sweep of learning rates, whether more rows help, the landscape.",
+        ),
+    ] = False,
     trainings: Annotated[
         int, Parameter(help="What --fix may take at most, counted as one config trained with one seed.")
     ] = 20,
@@ -313,7 +320,7 @@ def diagnose(
         raise CommandError("caviar diagnose needs DATA. For a first try: caviar diagnose digits")
     asked: dict[str, Any] = {"config": config, "seeds": seeds, "optimal_error": optimal_error}
     if data_only:
-        _refuse_beside_data_only(asked | {"fix": fix, "trainings": trainings, "out": out})
+        _refuse_beside_data_only(asked | {"fix": fix, "thorough": thorough, "trainings": trainings, "out": out})
         from caviar.data.read import read  # noqa: PLC0415
         from caviar.diagnosis.data import diagnose_data  # noqa: PLC0415
         from caviar.reporting.findings import data_lines  # noqa: PLC0415
@@ -333,7 +340,7 @@ def diagnose(
     again = f"{quote(data)}{rows.in_words}{f' --seed {seed}' if seed else ''}"
     with _listener() as listener:
         result = diagnose_network(
-            data, **asked, fixing=fix, trainings=trainings, out=out, again=again, listener=listener
+            data, **asked, fixing=fix, thorough=thorough, trainings=trainings, out=out, again=again, listener=listener
         )
     print(json.dumps(result.summary) if as_json else "\n".join(result.lines(everything=everything)))
 
@@ -474,7 +481,7 @@ def _refuse_beside_resume(given: dict[str, Any]) -> None:
 
 def _refuse_beside_data_only(given: dict[str, Any]) -> None:
     """Without a network there is nothing to be said of it."""
-    usual = dict.fromkeys(given) | {"seeds": 3, "fix": False, "trainings": 20}
+    usual = dict.fromkeys(given) | {"seeds": 3, "fix": False, "thorough": False, "trainings": 20}
     beside = [f"--{name.replace('_', '-')}" for name in given if given[name] != usual[name]]
     if beside:
         raise CommandError(f"--data-only trains no network; leave out {', '.join(beside)}, or --data-only.")

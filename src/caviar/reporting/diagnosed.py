@@ -20,7 +20,8 @@ from caviar.network.config import Config
 from caviar.remedies.experiment import Outcome
 from caviar.remedies.fix import Fixed
 from caviar.reporting import words
-from caviar.reporting.findings import IN_A_LINE, Advice, finding_lines, limiting
+from caviar.reporting.closer_look import CloserLook
+from caviar.reporting.findings import IN_A_LINE, Advice, finding_lines, limiting, wrapped
 from caviar.reporting.story import as_error, error_of_rows, held_out_error, versions
 
 FORMAT = 1
@@ -38,6 +39,7 @@ class Examination:
         about_data: what the checks of the data found, passed and skipped.
         seen: the networks and their companions, measured.
         gaps: bias and variance; None where every network diverged.
+        closer: the closer look; None where that was not asked for.
         findings: about data and network, what hurts most first.
         advice: on each of them.
         fixed: the remedies that were tried; None where that was not asked for.
@@ -55,6 +57,7 @@ class Examination:
     about_data: DataDiagnosis
     seen: Subject
     gaps: BiasVariance | None
+    closer: CloserLook | None
     findings: Sequence[Finding]
     advice: Sequence[Advice]
     fixed: Fixed | None
@@ -122,6 +125,7 @@ def summary(seen: Examination) -> dict[str, Any]:
         "passed": list(seen.about_data.passed),
         "skipped": list(seen.about_data.skipped),
         "errors": {name: error.to_json() for name, error in seen.errors.items()},
+        "closer_look": None if seen.closer is None else seen.closer.to_json(),
         "remedies": [] if seen.fixed is None else [_remedy(outcome) for outcome in seen.fixed.outcomes],
         "fixed": None if seen.fixed is None else _fixed(seen, seen.fixed),
         "networks_trained": seen.networks,
@@ -192,6 +196,7 @@ class Diagnosed:
             *finding_lines(findings, advice, everything=everything, none=none, rest=rest),
             "",
             *self._errors(),
+            *self._closer(),
             *([] if content["fixed"] is None else self._remedies(content["fixed"])),
             "",
             f"Run folder: {self.folder}",
@@ -206,6 +211,13 @@ class Diagnosed:
             value, low, high = (math.nan if error[part] is None else error[part] for part in ("value", "low", "high"))
             told = words.error_interval(Estimate(value, low, high, error["rows"]), content["task"])
             lines.append(f"  {name:<{width}}  {told}")
+        return lines
+
+    def _closer(self) -> list[str]:
+        """What a closer look has shown, under a heading each."""
+        lines: list[str] = []
+        for title, sentences in (self.summary["closer_look"] or {}).get("in_words", {}).items():
+            lines += ["", f"{title}:", *(line for sentence in sentences for line in wrapped(sentence, "  "))]
         return lines
 
     def _remedies(self, fixed: dict[str, Any]) -> list[str]:

@@ -40,6 +40,7 @@ def _content(seen: Examination) -> dict[str, Any]:
         "epochs_picture": picture(diagnosis_plots.epochs_of_all(found.runs, loss)),
         "layers_picture": picture(diagnosis_plots.layers(found)),
         "companions_picture": picture(beside if found.companions else ""),
+        "closer": _closer(seen),
         "remedies": _remedies(seen),
         "judged": conclusion.judged_words(split),
         "changes": words.changes(seen.config, Config()),
@@ -54,6 +55,19 @@ def _lines(seen: Examination) -> list[str]:
     own = {name: error for name, error in seen.errors.items() if name.endswith("rows") or name.endswith("helped")}
     told = "; ".join(f"{name} {words.error_interval(error, task)}" for name, error in own.items())
     return [f"Error, with 95 % intervals: {told}." if own else "Every network diverged.", *seen.came_to]
+
+
+def _closer(seen: Examination) -> list[dict[str, Any]]:
+    """What a closer look has shown: headings, sentences and pictures."""
+    if seen.closer is None:
+        return []
+    pictures = {"Learning rates": plots.learning_rates(seen.closer.sweep)}
+    if seen.closer.curve is not None:
+        pictures["More rows"] = plots.errors_over_rows(seen.closer.curve)
+    return [
+        {"title": title, "sentences": sentences, "picture": picture(pictures.get(title, ""))}
+        for title, sentences in seen.closer.words().items()
+    ]
 
 
 def _remedies(seen: Examination) -> dict[str, Any] | None:

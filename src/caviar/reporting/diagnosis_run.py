@@ -19,7 +19,7 @@ from caviar.data.read import read
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.data.task import Task
-from caviar.diagnosis.bias_variance import bias_variance
+from caviar.diagnosis.bias_variance import BiasVariance, bias_variance
 from caviar.diagnosis.data import diagnose_data
 from caviar.diagnosis.diagnose import findings_of, ordered
 from caviar.diagnosis.examine import examine
@@ -33,6 +33,7 @@ from caviar.remedies.experiment import Candidate
 from caviar.remedies.fix import Fixed, fix
 from caviar.remedies.race import LEAST
 from caviar.reporting import words
+from caviar.reporting.closer_look import CloserLook, closer_look
 from caviar.reporting.config_file import config_lines
 from caviar.reporting.diagnosed import Diagnosed, Examination, summary
 from caviar.reporting.diagnosis_report import write_report
@@ -64,6 +65,7 @@ def diagnose_network(
     seeds: int = 3,
     optimal_error: float | None = None,
     fixing: bool = False,
+    thorough: bool = False,
     trainings: int = TRAININGS,
     dev: str | float | None = None,
     test: str | float | None = None,
@@ -90,6 +92,7 @@ def diagnose_network(
         seeds: networks that are trained, with the seeds `seed`, `seed` + 1, ....
         optimal_error: error of a perfect model, against which bias is read: share misclassified, or RMSE.
         fixing: try the remedies, and diagnose again what helped.
+        thorough: look closer, see `closer_look`; takes several times as long.
         trainings: most that the remedies may take, one config with one seed each.
         dev: rows to choose by: a share, a number of rows, or a file; None follows the course's rule.
         test: rows that stay sealed, likewise; 0 for none.
@@ -130,6 +133,7 @@ def diagnose_network(
         "seeds": seeds,
         "optimal_error": optimal_error,
         "fix": fixing,
+        "thorough": thorough,
         "trainings": trainings if fixing else None,
         **division.asked,
         "task": task,
@@ -151,6 +155,7 @@ def diagnose_network(
             seeds=[(seed + i) % _SEEDS for i in range(seeds)],
             optimal_error=optimal_error,
             most=trainings if fixing else 0,
+            thorough=thorough,
             new=None if new is None else read(new, target=False, image_shape=table.image_shape),
             again=again,
             folder=folder,
@@ -202,6 +207,7 @@ class _Look:
     seeds: list[int]
     optimal_error: float | None
     most: int
+    thorough: bool
     new: Table | None
     again: str
     folder: RunFolder
@@ -231,7 +237,9 @@ class _Look:
         self.tell.stage("Diagnosis")
         seen = self._examined(Candidate(self.start, self.split))
         sound = any(score.status != "diverged" for score in seen.scores)
-        findings = self._findings(seen, about_data.findings)
+        gaps = bias_variance(seen.scores, self.split, self.optimal_error, runs=seen.runs) if sound else None
+        closer = self._closer(seen, gaps)
+        findings = self._findings(seen, [*about_data.findings, *(closer.findings if closer else ())])
         self.tell.say(f"found: {', '.join(finding.name for finding in findings) or 'nothing'}")
         fixed, then = (None, None) if not self.most else self._fixed(findings, about_data.findings)
         networks = len(self.bench.trained)
@@ -242,7 +250,8 @@ class _Look:
             own=self.own,
             about_data=about_data,
             seen=seen,
-            gaps=bias_variance(seen.scores, self.split, self.optimal_error, runs=seen.runs) if sound else None,
+            gaps=gaps,
+            closer=closer,
             findings=findings,
             advice=[Advice.on(finding, self.start, self.split) for finding in findings],
             fixed=fixed,
@@ -264,6 +273,14 @@ class _Look:
         seen = examine(what.split, what.config, self.bench.train, self.seeds)
         self.bench.keep(what.split, seen.scores)
         return seen
+
+    def _closer(self, seen: Subject, gaps: BiasVariance | None) -> CloserLook | None:
+        """The closer look, where it was asked for."""
+        if not self.thorough:
+            return None
+        self.tell.stage("A closer look")
+        optimal = 0.0 if gaps is None else gaps.optimal.low
+        return closer_look(seen, self.bench.train, optimal=optimal, tell=self.tell.say)
 
     def _findings(self, seen: Subject, about_data: Sequence[Finding]) -> list[Finding]:
         return ordered([*about_data, *findings_of(seen, optimal_error=self.optimal_error)])

@@ -121,12 +121,12 @@ def finding_lines(
     left = findings[len(shown) :]
     lines = [_heading(findings, none)]
     for number, finding in enumerate(shown):
-        lines += ["", f"{finding.severity.upper()}: {finding.name}", *_wrapped(finding.meaning, "  ")]
+        lines += ["", f"{finding.severity.upper()}: {finding.name}", *wrapped(finding.meaning, "  ")]
         for sentence in advice[number].words() if advice else ():
-            lines += _wrapped(sentence, "  ", "    ")
+            lines += wrapped(sentence, "  ", "    ")
     if left:
         names = ", ".join(f"{finding.name} ({finding.severity})" for finding in left)
-        lines += ["", *_wrapped(f"and {len(left)} more: {names}. {rest}", "")]
+        lines += ["", *wrapped(f"and {len(left)} more: {names}. {rest}", "")]
     return lines
 
 
@@ -138,7 +138,7 @@ def data_lines(found: DataDiagnosis, *, everything: bool = False) -> list[str]:
     for title, sentences in (("In order", found.passed), ("Left out", found.skipped)):
         if sentences:
             lines += ["", f"{title}:"]
-            lines += [line for sentence in sentences for line in _wrapped(f"- {sentence}", "", "  ")]
+            lines += [line for sentence in sentences for line in wrapped(f"- {sentence}", "", "  ")]
     return lines
 
 
@@ -155,7 +155,8 @@ def _heading(findings: Sequence[Finding], none: str) -> str:
     return f"{count(len(findings), 'finding')}, the most severe first:"
 
 
-def _wrapped(text: str, indent: str, later: str | None = None) -> list[str]:
+def wrapped(text: str, indent: str, later: str | None = None) -> list[str]:
+    """A sentence as lines of at most 100 characters, indented; those after the first by `later`."""
     return textwrap.wrap(
         text,
         _WIDTH,
