@@ -281,6 +281,7 @@ def test_a_closer_look_tells_of_rates_more_rows_and_the_landscape(place, capsys)
     assert 'href="#closer"' in page
 
 
-def test_a_closer_look_needs_a_network(place, capsys):
+@pytest.mark.usefixtures("place")
+def test_a_closer_look_needs_a_network(capsys):
     assert main(["diagnose", "f.csv", "--target", "y", "--data-only", "--thorough"]) == 2
     assert "leave out --thorough" in capsys.readouterr().err
