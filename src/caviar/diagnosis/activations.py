@@ -8,10 +8,13 @@ import numpy as np
 
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.guard import Better, better, hurt, leading, listed, severity, severity_of_training, stuck
-from caviar.diagnosis.subject import Subject
+from caviar.diagnosis.subject import Probe, Subject
 
 _MOST = 0.5
 """Share of a layer's units from which a symptom is read."""
+
+_FADED = 1e-3
+"""Spread of the last hidden layer's answers, of inputs that spread by about 1, at which nothing of them is left."""
 
 _CUT = ("relu",)
 _BOUNDED = ("tanh", "sigmoid")
@@ -55,6 +58,9 @@ def _dead(subject: Subject) -> list[Finding]:
     seen = subject.end or subject.start
     assert seen is not None
     still = np.where(cut, seen.constant, 0)
+    assert subject.start is not None
+    if _signal_is_lost(subject.start):  # what hardly varies is rounded to one answer: nothing died
+        return []
     if still.max() <= _MOST or leading(subject) in ("higher rate", "plain"):
         return []
     layer = int(still.argmax())
@@ -88,10 +94,10 @@ def _saturated(subject: Subject) -> list[Finding]:
 def _poor_start(subject: Subject) -> list[Finding]:
     """Other starting weights do better, all else equal."""
     other = better(subject, "other start")
-    if not other:
-        return []
     start = subject.start
     assert start is not None
+    if not other:
+        return _lost_signal(subject, start)
     best: Better = other[0]
     meaning = (
         f"The hidden units' answers start with the spreads {listed(start.spread)} (first layer first); near 1 they "
@@ -100,3 +106,21 @@ def _poor_start(subject: Subject) -> list[Finding]:
     )
     evidence = best.evidence() | {"spread": start.spread.tolist(), "initializer": subject.config.initializer}
     return [Finding("poor_initialization", severity(subject, best), evidence, meaning, _SOURCE_START)]
+
+
+def _lost_signal(subject: Subject, start: Probe) -> list[Finding]:
+    """Answers that fade from layer to layer until nothing of the inputs is left, where nothing is learned."""
+    if not _signal_is_lost(start) or not stuck(subject):
+        return []
+    meaning = (
+        f"With the starting weights the hidden units' answers spread by {listed(start.spread)} (first layer first): "
+        "what tells the rows apart fades from layer to layer, and next to nothing of it reaches the output. Take an "
+        "initialiser that fits the activation - He for ReLU, Glorot for tanh and sigmoid - or fewer layers, or "
+        "batch norm."
+    )
+    evidence = {"spread": start.spread.tolist(), "initializer": subject.config.initializer}
+    return [Finding("poor_initialization", severity_of_training(subject), evidence, meaning, _SOURCE_START)]
+
+
+def _signal_is_lost(start: Probe) -> bool:
+    return bool(start.spread[-1] < _FADED)

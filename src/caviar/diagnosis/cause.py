@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from caviar.diagnosis.bias_variance import BiasVariance
-from caviar.diagnosis.finding import Finding, FindingName
-from caviar.diagnosis.guard import better
+from caviar.diagnosis.finding import Finding, FindingName, Severity
+from caviar.diagnosis.guard import better, stuck
 from caviar.diagnosis.subject import Subject
 from caviar.network.config import Config
 from caviar.training.optimizers import update_rule
@@ -40,13 +40,26 @@ def settled(found: Sequence[Finding], subject: Subject, result: BiasVariance | N
     """
     weighty = {finding.name for finding in found if finding.severity != "info"}
     beside: set[FindingName] = set()
+    behind: set[FindingName] = set()
     far = departures(subject)
     slow: list[FindingName] = sorted((name for name in _SLOW if name in weighty), key=lambda name: -far[name])
     if len(slow) > 1 and far[slow[0]] > 1:
         beside.update(slow[1:])
     if "high_bias" in weighty and far["learning_rate_too_low"] < USUAL and _accounts_for(subject, result) < _MOST:
-        beside.add("learning_rate_too_low")
-    return [dataclasses.replace(f, severity="info") if f.name in beside else f for f in found]
+        behind.add("learning_rate_too_low")
+    if "high_bias" in weighty and far["undertrained"] < USUAL:
+        behind.update(f.name for f in found if f.name == "undertrained" and _gain(f) < _MOST)
+    # Where nothing is learned the network is at fault first, and what helps a little comes behind it.
+    lowered: dict[FindingName, Severity] = dict.fromkeys(behind, "warning" if stuck(subject) else "info")
+    raised: dict[FindingName, Severity] = {"high_bias": "critical"} if behind & weighty and stuck(subject) else {}
+    new = raised | lowered | dict.fromkeys(beside, "info")
+    changed = [dataclasses.replace(f, severity=new[f.name]) if f.name in new else f for f in found]
+    return [before if before.severity == "info" else after for before, after in zip(found, changed, strict=True)]
+
+
+def _gain(undertrained: Finding) -> float:
+    """Share of the loss that more epochs would take away."""
+    return float(undertrained.evidence["gain"]["value"] / undertrained.evidence["loss"])
 
 
 def departures(subject: Subject) -> dict[FindingName, float]:

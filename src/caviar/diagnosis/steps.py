@@ -6,8 +6,12 @@ the one that helps most is told as what is wrong, the others as worth knowing (`
 """
 
 from caviar.diagnosis.finding import Finding, FindingName
-from caviar.diagnosis.guard import Better, better, severity
+from caviar.diagnosis.guard import Better, better, severity, stuck
 from caviar.diagnosis.subject import Subject
+from caviar.training.plan import held_out, program_for
+
+_MOVED = 0.1
+"""Of their length: weights that all updates together move by less are where they began."""
 
 _RATE = "course section 6 (alpha comes first); Smith 2018; the companions are a controlled experiment"
 _REGULARISED = "course section 3 (regularisation); the companion is a controlled experiment"
@@ -15,8 +19,33 @@ _REGULARISED = "course section 3 (regularisation); the companion is a controlled
 
 def find(subject: Subject) -> list[Finding]:
     """A learning rate that is too high or too low, and too much regularisation."""
-    found = [_rate(subject, one) for one in better(subject, "lower rate", "higher rate")[:1]]
+    found = [_rate(subject, one) for one in better(subject, "lower rate", "higher rate")[:1]] or _motionless(subject)
     return found + [_regularised(subject, one) for one in better(subject, "plain")[:1]]
+
+
+def _motionless(subject: Subject) -> list[Finding]:
+    """Steps so short that all of them together hardly move the weights: companions that are as slow show nothing."""
+    start = subject.start
+    if start is None or not stuck(subject) or not start.gradient_norm.min(axis=0).all():
+        return []
+    moved = float(start.update_ratio.max()) * updates(subject)
+    if not moved < _MOVED:
+        return []
+    rate = subject.config.rate
+    meaning = (
+        f"The learning rate {rate:g} is too low: an update is {start.update_ratio.max():.1e} of the length of the "
+        f"weights at most, so that all {updates(subject):,} of them together move them by {moved:.1e} of it, were they "
+        "all to go one way. The network is where it began."
+    )
+    evidence = {"learning_rate": rate, "update_ratio": start.update_ratio.tolist(), "updates": updates(subject)}
+    return [Finding("learning_rate_too_low", "critical", evidence, meaning, _RATE)]
+
+
+def updates(subject: Subject) -> int:
+    """Of the network that trained longest."""
+    config, split = subject.runs[0].config, subject.split
+    trained = int((~held_out(config, split)).sum())
+    return -(-trained // program_for(config, split).batch_size) * max(run.epochs for run in subject.runs)
 
 
 def _rate(subject: Subject, best: Better) -> Finding:
