@@ -5,7 +5,7 @@ import pytest
 
 from caviar.diagnosis.intervals import paired_gain
 from caviar.network.config import Config
-from caviar.remedies.experiment import RATES, Candidate, at_rates, compare, experiment, judge_all, rounds
+from caviar.remedies.experiment import RATES, Candidate, at_rates, compare, experiment, gain_by_ratio, judge_all, rounds
 from caviar.remedies.rules import prescribe
 from caviar.training.plan import program_for
 from caviar.training.scores import Score
@@ -194,3 +194,43 @@ def test_ten_useless_remedies_are_hardly_ever_accepted(of_seeds):
         careless += any(gain.low > 0 for gain, *_ in compared)
     assert wrong / experiments < 0.05 + 2 * (0.05 * 0.95 / experiments) ** 0.5  # what so many can tell
     assert wrong < careless
+
+
+def test_the_ratio_of_losses_tells_where_a_failing_baseline_scatters():
+    """Losses of 1 to 4 before and a tenth of them after: by the difference three seeds prove nothing."""
+    stream = np.random.default_rng(2)
+    before = np.array([[1.0], [2.0], [4.0]]) * stream.uniform(0.9, 1.1, (3, 200))
+    after = 0.1 * before * stream.uniform(0.9, 1.1, (3, 200))
+    assert paired_gain(before, after).low < 0
+    ratio = gain_by_ratio(before, after, 0.95)
+    assert ratio.value == pytest.approx(float((before - after).mean()))
+    assert ratio.low > 0.85 * before.mean()
+    assert ratio.low <= ratio.value <= ratio.high
+    assert (
+        compare([score(loss=row) for row in before], [score(loss=row) for row in after], chosen_from=6)[2] == "accepted"
+    )
+
+
+def test_small_gains_have_the_same_interval_by_ratio_and_by_difference():
+    stream = np.random.default_rng(3)
+    before = stream.exponential(size=(3, 400))
+    after = 0.97 * before + 0.02 * stream.normal(size=(3, 400)) + 0.02
+    one, other = paired_gain(before, after), gain_by_ratio(before, after, 0.95)
+    assert (other.low, other.value, other.high) == pytest.approx((one.low, one.value, one.high), abs=0.005)
+
+
+def test_losses_that_are_not_above_zero_have_no_ratio():
+    """By hand: means of the seeds 1.5 and 1.0 apart, the same for all rows."""
+    before, after = np.full((2, 50), 1.0), np.repeat([[-0.5], [0.0]], 50, axis=1)
+    half = 12.7062 * np.std([1.5, 1.0], ddof=1) / 2**0.5
+    found = gain_by_ratio(before, after, 0.95)
+    assert (found.low, found.value, found.high) == pytest.approx((1.25 - half, 1.25, 1.25 + half), rel=1e-5)
+
+
+def test_two_seeds_that_happen_to_agree_are_no_proof():
+    """Gains of 0.30 and 0.36 with rows that leave 0.02 of doubt: one seed more might say something else."""
+    rows = 1 + 0.2 * np.random.default_rng(4).normal(size=(1, 120))
+    before = np.repeat(rows, 2, axis=0)
+    after = before * np.exp([[-0.30], [-0.36]])
+    scores = [[score(loss=row) for row in each] for each in (before, after)]
+    assert compare(*scores, chosen_from=6, tries=5)[2] == "undecided"

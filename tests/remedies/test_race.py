@@ -28,14 +28,15 @@ def raced(*remedies, most=20, loss=with_l2, noise=0.1, seeds=SEEDS, bench=None):
 
 
 def test_the_best_of_a_few_goes_on_with_other_seeds():
-    found, purse, bench = raced(remedy("a", l2=0.2), remedy("b", l2=0.6), remedy("c", l2=0.1))
+    found, purse, bench = raced(remedy("a", l2=0.2), remedy("b", l2=0.6), remedy("c", l2=0.9))
     told = {outcome.remedy.name: (outcome.verdict, len(outcome.scores)) for outcome in found.outcomes}
     assert told["b"] == ("accepted", 2)
-    assert [len_ for _, len_ in (told["a"], told["c"])] == [1, 1]
+    assert told["a"][1] == 1
+    assert "c" not in told
     assert found.outcomes[0].gain.value == pytest.approx(0.6, abs=0.03)
     assert {config.seed for config in itertools.chain(*bench.glanced)} == {5}
     assert {config.seed for config in itertools.chain(*bench.judged)} == {6, 7}
-    assert purse.spent == 3 + 3 * 3 + 2 * 2
+    assert purse.spent == 3 + 2 * 3 + 2 * 2
     assert [score.config.seed for score in found.baseline_scores] == [6, 7]
 
 
@@ -90,7 +91,7 @@ def test_larger_budgets_try_more_at_a_time():
     remedies = [remedy(f"r{i}", l2=0.01 * i) for i in range(1, 13)]
     few, _, bench = raced(*remedies, most=20)
     many, _, other = raced(*remedies, most=200)
-    assert len(bench.glanced[1]) == 3 * 3
+    assert len(bench.glanced[1]) == 2 * 3
     assert len(other.glanced[1]) == 3 * 12
     assert len(many.outcomes) == 12 > len(few.outcomes)
     assert sum(len(outcome.scores) > 1 for outcome in many.outcomes) == 4

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 import numpy as np
+from scipy import stats
 
 from caviar.arrays import Numbers
 from caviar.data.split import Split
@@ -230,19 +231,19 @@ def compare(
         tries: configs that are compared with this baseline; the verdict's interval is widened so that
             the chance that any useless one is accepted stays below 5 % (Bonferroni).
         chosen_from: configs of which other seeds chose this one by the same rows: these seeds are new to it, the rows
-            are not, so that what the rows alone say must stand out for so many times the tries.
+            are not, so that what the rows alone say must stand out for so many times the tries. Its seeds are few:
+            intervals are then those of the ratio of losses.
     """
     loss, other_loss = (np.stack([score.loss for score in scores]) for scores in (before, after))
     error, other_error = (np.stack([score.error for score in scores]) for scores in (before, after))
-    gain, error_gain = paired_gain(loss, other_loss), paired_gain(error, other_error)
-    shown = _ratio(loss, other_loss)
-    strict = paired_gain(*shown, level=1 - (1 - LEVEL) / max(1, tries))
-    verdict: Verdict = "undecided"
-    by_rows = strict
+    error_gain = paired_gain(error, other_error)
+    gain_of = gain_by_ratio if chosen_from > 1 else paired_gain
+    gain = gain_of(loss, other_loss, LEVEL)
+    strict = by_rows = gain_of(loss, other_loss, 1 - (1 - LEVEL) / max(1, tries))
     if chosen_from > 1:
-        by_rows = paired_gain(
-            *(part.mean(axis=0, keepdims=True) for part in shown), level=1 - (1 - LEVEL) / max(1, tries * chosen_from)
-        )
+        rows, other_rows = loss.mean(axis=0, keepdims=True), other_loss.mean(axis=0, keepdims=True)
+        by_rows = gain_of(rows, other_rows, 1 - (1 - LEVEL) / max(1, tries * chosen_from))
+    verdict: Verdict = "undecided"
     if min(strict.low, by_rows.low) > 0:
         verdict = "accepted"
     elif gain.high < WORTHWHILE * abs(float(loss.mean())):
@@ -250,18 +251,36 @@ def compare(
     return gain, error_gain, verdict
 
 
-def _ratio(before: Numbers, after: Numbers) -> tuple[Numbers, Numbers]:
-    """Losses whose means over rows are the logarithms of each seed's mean loss.
+def gain_by_ratio(before: Numbers, after: Numbers, level: float) -> Estimate:
+    """As `paired_gain`, for very few seeds: the interval of the ratio of losses, with a t quantile for each noise.
 
-    By their difference, the logarithm of the ratio of the losses, it is told whether one is lower: a network that fails
-    has losses that scatter widely over seeds, their logarithms hardly. Rows vary about it as they do about the mean, in
-    shares of it (the delta method). Where a mean is not above 0 the losses stay as they are.
+    A network that fails has losses that scatter widely over seeds; the logarithms of their means over rows hardly do.
+    Rows vary about a logarithm as they do about the mean, in shares of it (the delta method). Two seeds that happen to
+    agree do not pass for certainty: the spread over seeds has its own, large quantile, and both parts add in
+    quadrature.
+
+    Args:
+        before: losses, shape (seeds, rows).
+        after: the same seeds and rows; where a seed's mean is not above 0 in either, the losses stay as they are.
+        level: of the interval.
+
+    Sources: Zou & Donner 2008, for the sum of two half-widths (MOVER).
     """
     means = [losses.mean(axis=1, keepdims=True) for losses in (before, after)]
-    if not all((mean > 0).all() for mean in means):
-        return before, after
-    first, second = (np.log(m) + losses / m - 1 for losses, m in zip((before, after), means, strict=True))
-    return first, second
+    as_ratio = all((mean > 0).all() for mean in means)
+    gains = before - after
+    if as_ratio:
+        gains = np.log(means[0] / means[1]) + before / means[0] - after / means[1]
+    seeds, rows = gains.shape
+    half = float(stats.t.ppf((1 + level) / 2, rows - 1) * gains.mean(axis=0).std(ddof=1) / rows**0.5)
+    if seeds > 1:
+        of_seeds = stats.t.ppf((1 + level) / 2, seeds - 1) * gains.mean(axis=1).std(ddof=1) / seeds**0.5
+        half = float(np.hypot(half, of_seeds))
+    value, middle, whole = float((before - after).mean()), float(gains.mean()), float(before.mean())
+    low, high = middle - half, middle + half
+    if as_ratio:
+        low, high = (whole * float(-np.expm1(-np.clip(end, -50, 50))) for end in (low, high))
+    return Estimate(value, min(low, value), max(high, value), rows)
 
 
 def treated(baseline: Candidate, remedy: Remedy) -> Candidate:

@@ -30,7 +30,7 @@ from caviar.remedies.purse import Purse
 from caviar.remedies.remedy import Remedy
 from caviar.training.scores import Score
 
-_COMPARED, _FEW, _SHARE = 2, 3, 10
+_COMPARED, _FEW, _SHARE = 2, 2, 10
 """Seeds of the first comparison; remedies at a time, or a tenth of the trainings that are left."""
 
 LEAST = 2 * len(RATES) + 2 * _COMPARED
@@ -98,7 +98,7 @@ class _Race:
         self._start = start
         self._purse, self._first = purse, seeds[0]
         self._chosen_from = max(1, int(purse.most or 0) // len(RATES))
-        self._tries = 1 + int(purse.most or 0) // (len(RATES) + _COMPARED)
+        self._tries = max(1, int(purse.most or 0) // (len(RATES) + 2 * _COMPARED))
         more = [(seeds[-1] + 1 + i) % _LARGEST for i in range(_COMPARED + _MORE_SEEDS)]
         self._seeds = [*seeds[1:], *more][: _COMPARED + _MORE_SEEDS]
         self._compared = 0
@@ -121,7 +121,7 @@ class _Race:
         rated = at_best_rates(candidates, self._purse, self._first)
         places = sorted(range(len(rated)), key=lambda i: float(rated[i].score.loss.mean()))
         ahead = [i for i in places if self._ahead([self.baseline.score], [rated[i].score])]
-        racing = ahead[: max(1, len(remedies) // _FEW)]
+        racing = ahead[: max(1, len(remedies) // 3)]
         for i in places:
             if i in racing and self._pair(_COMPARED, rated[i]) <= self._purse.left:
                 yield self._compare(remedies[i], rated[i])
