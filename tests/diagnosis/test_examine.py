@@ -8,6 +8,7 @@ from sklearn.datasets import make_moons
 
 import caviar
 from caviar.data.split import Split
+from caviar.diagnosis.cause import departures
 from caviar.diagnosis.diagnose import diagnose, findings_of, ordered
 from caviar.diagnosis.examine import examine, fitting_start
 from caviar.diagnosis.finding import FINDINGS, Finding
@@ -171,3 +172,38 @@ def test_networks_that_all_diverged_are_diagnosed(moons):
     from caviar.diagnosis.examine import subject as measured
 
     assert [f.name for f in findings_of(measured(runs, moons))] == ["diverged"]
+
+
+def test_a_rate_that_moves_nothing_is_too_low_though_no_companion_is_better(moons):
+    found = diagnose(WELL.changed(learning_rate=1e-9), moons)
+    (slow,) = (f for f in found if f.name == "learning_rate_too_low")
+    assert slow.severity == "critical"
+    assert max(slow.evidence["update_ratio"]) * slow.evidence["updates"] < 1e-3
+    assert slow.evidence["updates"] == 20 * -(-900 // 64)
+
+
+def test_a_signal_that_fades_is_a_poor_start_and_no_dead_units(moons):
+    config = WELL.changed(hidden_units=(16,) * 8, initializer="normal", initial_scale=0.01, batch_size="full")
+    found = {f.name: f for f in diagnose(train(moons, [config]), moons)}
+    assert found["poor_initialization"].severity == "critical"
+    assert found["poor_initialization"].evidence["spread"][-1] < 1e-6
+    assert "dead_units" not in found
+
+
+def test_few_epochs_are_named_before_the_rate_and_a_low_rate_before_the_epochs(moons):
+    few = {f.name: f.severity for f in diagnose(WELL.changed(epochs=2, learning_rate=0.001), moons)}
+    assert few["undertrained"] in {"critical", "warning"}
+    assert few.get("learning_rate_too_low", "info") == "info"
+    slow = {f.name: f.severity for f in diagnose(WELL.changed(learning_rate=3e-5), moons)}
+    assert slow["learning_rate_too_low"] != "info"
+    assert slow.get("undertrained", "info") == "info"
+
+
+def test_departures_from_what_is_usual(moons):
+    config = WELL.changed(learning_rate=1e-4, epochs=6, batch_size="full")
+    far = departures(subject([score(config)], moons))
+    assert far["learning_rate_too_low"] == pytest.approx(10)
+    assert far["undertrained"] == pytest.approx(10)
+    assert far["batch_too_large"] == pytest.approx(900 / 64)
+    sums = config.changed(optimizer="momentum", momentum_form="sum", learning_rate=0.01)
+    assert departures(subject([score(sums)], moons))["learning_rate_too_low"] == pytest.approx(1)
