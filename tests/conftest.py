@@ -3,6 +3,7 @@
 import getpass
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -45,6 +46,15 @@ def pytest_configure() -> None:
     from caviar.training.devices import places
 
     places()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _not_too_many_programs() -> Iterator[None]:
+    """Tests compile more programs than a process can hold."""
+    yield
+    from caviar.training.devices import make_room_for_programs
+
+    make_room_for_programs()
 
 
 @pytest.fixture(autouse=True)

@@ -361,7 +361,7 @@ def test_help(capsys):
     assert main(["train", "--help"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    options = "target config seeds dev test group time by source bridge task out seed types resume explain json"
+    options = "target config seeds dev test group time by source bridge scale task out seed types resume explain json"
     assert {f"--{option}" for option in options.split()} == set(re.findall(r"--[a-z-]+", out))
 
 

@@ -3,6 +3,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,8 +13,10 @@ import toy_splits
 import caviar
 from caviar import files
 from caviar.errors import BadConfig
+from caviar.network.config import Config
 from caviar.training import devices
 from caviar.training.outputs import outputs
+from caviar.training.population import train
 
 
 def test_cores():
@@ -175,3 +178,24 @@ def test_a_network_trained_with_tfloat32_answers_on_a_processor():
     on_gpu = run.config.changed(precision="tfloat32")
     ours, theirs = outputs([(config, run.weights, run.statistics) for config in (run.config, on_gpu)], split.x_dev)
     np.testing.assert_array_equal(ours, theirs)
+
+
+def test_compiled_programs_are_let_go_when_there_are_too_many(monkeypatch):
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        pytest.skip("this system has no limit on maps of memory, or does not tell of them")
+    calls = []
+    monkeypatch.setattr(devices.jax, "clear_caches", lambda: calls.append(1))
+    devices.make_room_for_programs()
+    few = len(calls)
+    monkeypatch.setattr(devices, "_MOST_MAPS", 10)
+    devices.make_room_for_programs()
+    assert len(calls) == few + 1
+
+
+def test_a_network_has_the_same_bits_after_programs_were_let_go(monkeypatch):
+    split, config = toy_splits.classes(), Config(hidden_units=(4,), epochs=2)
+    (before,) = train(split, [config])
+    monkeypatch.setattr(devices, "_MOST_MAPS", 10)
+    (after,) = train(split, [config])
+    toy_splits.assert_same_bits(before, after)

@@ -116,6 +116,7 @@ def train(
                 "caviar.Config(...)."
             )
     devices.places()  # starts JAX as it must be, before an own network's functions do
+    devices.make_room_for_programs()
     _check_rungs(rungs)
     store = None if checkpoints is None else Checkpoints(checkpoints)
     population = _Population(split, asked, _given(asked, weights, split), callbacks, store)
