@@ -256,7 +256,7 @@ def test_every_finding_has_its_line():
 
 
 def test_the_readme_lists_every_finding_with_its_line():
-    text = (Path(caviar.__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     (table,) = re.findall(
         r"^\| finding \| says of the network or its data that \|\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE
     )
