@@ -17,7 +17,6 @@ _FADED = 1e-3
 """Spread of the last hidden layer's answers, of inputs that spread by about 1, at which nothing of them is left."""
 
 _CUT = ("relu",)
-_BOUNDED = ("tanh", "sigmoid")
 
 _SOURCE_UNITS = "course section 4; Glorot & Bengio 2010; Lu et al. 2019 (dying ReLU)"
 _SOURCE_START = "course section 4 (initialisation); He et al. 2015"

@@ -13,9 +13,9 @@ import numpy as np
 from caviar.arrays import Numbers
 from caviar.diagnosis.finding import Finding, Severity
 from caviar.diagnosis.guard import better
+from caviar.diagnosis.oscillation import LEVEL, standing
 from caviar.diagnosis.subject import Subject
 from caviar.diagnosis.untrained import loss_without_signal
-from caviar.training.plan import held_out, program_for
 
 _FEW_UPDATES, _LEAST_EPOCHS = 500, 5
 """Updates below which a smaller batch would make a difference, and epochs that must have passed: with fewer it is not
@@ -30,8 +30,8 @@ _LARGE, _SMALL = 32, 16
 _FAR_BELOW = 4.0
 """Times the batch that the noise scale must be."""
 
-_LEVEL, _SCATTER = 0.05, 0.1
-"""Of the loss without signal, where the loss must have stopped; and its jumps from epoch to epoch, of that level."""
+_SCATTER = 0.1
+"""Jumps of the loss from epoch to epoch, of the level at which it stands."""
 
 _SOURCE = "McCandlish et al. 2018 (gradient noise scale); course section 5 (mini-batches)"
 
@@ -73,12 +73,9 @@ def find(subject: Subject) -> list[Finding]:
     curves = [run.history["train_loss"] for run in subject.runs if run.status != "diverged"]
     epochs = min(len(curve) for curve in curves)
     loss = np.mean([curve[:epochs] for curve in curves], axis=0)
-    config = subject.runs[0].config
-    trained = int((~held_out(config, subject.split)).sum())
-    batch = min(program_for(config, subject.split).batch_size, trained)
-    updates = -(-trained // batch) * epochs
+    updates = subject.updates_per_epoch * epochs
     evidence = {
-        "batch_size": batch,
+        "batch_size": subject.batch_size,
         "noise_scale": subject.end.noise_scale if np.isfinite(subject.end.noise_scale) else None,
         "updates": updates,
         "epochs": epochs,
@@ -114,8 +111,8 @@ def _too_small(subject: Subject, loss: Numbers, evidence: dict[str, float | None
     assert batch is not None
     if batch > _SMALL or scale < _FAR_BELOW * batch or len(loss) < 2 * _LEAST_EPOCHS:
         return []
-    level, scatter = _standing(loss)
-    if not level > _LEVEL * loss_without_signal(subject.config, subject.split) or not scatter > _SCATTER:
+    level, scatter = standing(loss)
+    if not level > LEVEL * loss_without_signal(subject.config, subject.split) or not scatter > _SCATTER:
         return []
     lower = better(subject, "lower rate")
     severity: Severity = "warning" if lower else "info"
@@ -133,12 +130,3 @@ def _too_small(subject: Subject, loss: Numbers, evidence: dict[str, float | None
 def _late_fall(curve: Numbers) -> float:
     """What the last fifth of the epochs has brought."""
     return float(curve[-1 - max(1, len(curve) // 5)] - curve[-1])
-
-
-def _standing(loss: Numbers) -> tuple[float, float]:
-    """The level at which a loss stands in its last third, and its jumps of that level; 0 jumps while it falls."""
-    late = loss[-max(4, len(loss) // 3) :]
-    level, jumps = float(late.mean()), float(np.diff(late).std())
-    first, second = np.array_split(late, 2)
-    falls = first.mean() - second.mean() > jumps
-    return level, 0.0 if falls or not level > 0 else jumps / level

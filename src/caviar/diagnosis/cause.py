@@ -17,7 +17,7 @@ from caviar.diagnosis.guard import better, stuck
 from caviar.diagnosis.subject import Subject
 from caviar.network.config import Config
 from caviar.training.optimizers import update_rule
-from caviar.training.plan import epochs_planned, held_out, program_for
+from caviar.training.plan import epochs_planned
 
 USUAL = 3.0
 """A setting departs from what is usual from this factor on."""
@@ -67,11 +67,10 @@ def departures(subject: Subject) -> dict[FindingName, float]:
     config, split = subject.config, subject.split
     usual = config.changed(learning_rate=None, momentum_form="average", momentum=0.9)
     length, of_usual = (one.rate * _grown(one) for one in (config, usual))
-    trained = int((~held_out(config, split)).sum())
     return {
         "learning_rate_too_low": of_usual / max(length, 1e-30),
         "undertrained": epochs_planned(config.changed(epochs=None), split) / epochs_planned(config, split),
-        "batch_too_large": program_for(config, split).batch_size / min(_BATCH, trained),
+        "batch_too_large": subject.batch_size / min(_BATCH, subject.rows_trained),
     }
 
 

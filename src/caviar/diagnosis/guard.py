@@ -7,6 +7,7 @@ and by an amount that matters.
 
 import dataclasses
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -58,7 +59,17 @@ class Better:
 
 
 def better(subject: Subject, *kinds: CompanionKind) -> list[Better]:
-    """The companions of these kinds that do better, the largest gain first.
+    """The companions of these kinds that do better, the largest gain first."""
+    if subject not in _known:  # every finder asks, and intervals take time
+        _known[subject] = _all_better(subject)
+    return [one for one in _known[subject] if one.companion.kind in kinds]
+
+
+_known: WeakKeyDictionary[Subject, list[Better]] = WeakKeyDictionary()
+
+
+def _all_better(subject: Subject) -> list[Better]:
+    """The companions that do better, the largest gain first.
 
     A companion has one or two seeds, too few to know their noise by: it is taken from the subject's own seeds - where
     these scatter widely, the companion must be better than the best of them - and the interval is that of rows,
@@ -69,8 +80,6 @@ def better(subject: Subject, *kinds: CompanionKind) -> list[Better]:
     of_constant = _OF_CONSTANT * float(subject.constant.loss.mean())
     found = []
     for companion in subject.companions:
-        if companion.kind not in kinds:
-            continue
         before, after = (np.mean([s.loss for s in scores], axis=0) for scores in (companion.against, companion.scores))
         gain, loss = paired_gain(before[None], after[None], level), float(before.mean())
         beyond_noise = gain.value > _SEED_NOISES * noise / len(companion.scores) ** 0.5

@@ -74,7 +74,10 @@ def probe(split: Split, config: Config, weights: Weights) -> Probe:
         whole = jax.tree.map(lambda v: v[None].astype(float), padded)
         return jax.tree.leaves(packing.unpadded(whole, (), 0, shapes)[0])
 
-    arrays, lengths = _Gradients(*(true(part) for part in gradients)), [np.asarray(v, float) for v in true_of(weights)]
+    arrays, lengths = (
+        _Gradients(*(true(part) for part in gradients)),
+        [np.asarray(v, float) for v in jax.tree.leaves(weights)],
+    )
     widths = [shape.units for shape in shapes[:-1]]
     return Probe(
         loss=loss.astype(float),
@@ -87,11 +90,6 @@ def probe(split: Split, config: Config, weights: Weights) -> Probe:
     )
 
 
-def true_of(weights: Weights) -> list[Numbers]:
-    """The arrays of a network, in the order in which JAX lists them."""
-    return jax.tree.leaves(weights)
-
-
 def _mini_batches(split: Split, config: Config) -> tuple[Numbers, Numbers | Whole]:
     """Rows that the network is trained on: x (batches, features, rows) and y (batches, rows)."""
     trained = np.flatnonzero(~held_out(config, split))
@@ -99,8 +97,6 @@ def _mini_batches(split: Split, config: Config) -> tuple[Numbers, Numbers | Whol
     batches = max(1, min(BATCHES, len(trained) // rows))
     stream = np.random.Generator(np.random.Philox(key=split.seed, counter=[0, 5, 0, 0]))
     chosen = stream.permutation(trained)[: batches * rows]
-    chosen.sort()
-    chosen = stream.permutation(chosen)
     x = np.asarray(split.x[chosen]).reshape(batches, -1, split.width).transpose(0, 2, 1)
     return np.ascontiguousarray(x), split.y[chosen].reshape(batches, -1)
 

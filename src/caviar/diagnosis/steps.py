@@ -8,7 +8,6 @@ the one that helps most is told as what is wrong, the others as worth knowing (`
 from caviar.diagnosis.finding import Finding, FindingName
 from caviar.diagnosis.guard import Better, better, severity, stuck
 from caviar.diagnosis.subject import Subject
-from caviar.training.plan import held_out, program_for
 
 _MOVED = 0.1
 """Of their length: weights that all updates together move by less are where they began."""
@@ -28,24 +27,18 @@ def _motionless(subject: Subject) -> list[Finding]:
     start = subject.start
     if start is None or not stuck(subject) or not start.gradient_norm.min(axis=0).all():
         return []
-    moved = float(start.update_ratio.max()) * updates(subject)
+    updates = subject.updates_per_epoch * max(run.epochs for run in subject.runs)
+    moved = float(start.update_ratio.max()) * updates
     if not moved < _MOVED:
         return []
     rate = subject.config.rate
     meaning = (
         f"The learning rate {rate:g} is too low: an update is {start.update_ratio.max():.1e} of the length of the "
-        f"weights at most, so that all {updates(subject):,} of them together move them by {moved:.1e} of it, were they "
+        f"weights at most, so that all {updates:,} of them together move them by {moved:.1e} of it, were they "
         "all to go one way. The network is where it began."
     )
-    evidence = {"learning_rate": rate, "update_ratio": start.update_ratio.tolist(), "updates": updates(subject)}
+    evidence = {"learning_rate": rate, "update_ratio": start.update_ratio.tolist(), "updates": updates}
     return [Finding("learning_rate_too_low", "critical", evidence, meaning, _RATE)]
-
-
-def updates(subject: Subject) -> int:
-    """Of the network that trained longest."""
-    config, split = subject.runs[0].config, subject.split
-    trained = int((~held_out(config, split)).sum())
-    return -(-trained // program_for(config, split).batch_size) * max(run.epochs for run in subject.runs)
 
 
 def _rate(subject: Subject, best: Better) -> Finding:

@@ -10,6 +10,7 @@ from typing import Literal
 from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.network.config import Config
+from caviar.training.plan import held_out, program_for
 from caviar.training.record import Run
 from caviar.training.scores import Score
 
@@ -87,3 +88,19 @@ class Subject:
     start: Probe | None = None
     end: Probe | None = None
     companions: tuple[Companion, ...] = ()
+
+    @property
+    def rows_trained(self) -> int:
+        """Rows on which the first network is trained."""
+        return int((~held_out(self.runs[0].config if self.runs else self.config, self.split)).sum())
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a mini-batch."""
+        config = self.runs[0].config if self.runs else self.config
+        return min(program_for(config, self.split).batch_size, self.rows_trained)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Steps in which all rows are seen."""
+        return -(-self.rows_trained // self.batch_size)

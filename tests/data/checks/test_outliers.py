@@ -80,5 +80,10 @@ def test_clean_columns_are_left_in_peace(draw, rows):
 
 def test_huge_and_infinite_numbers():
     x = np.random.default_rng(0).normal(size=500)
-    for cells in ([1e308, -1e308], [np.inf], [np.nan] * 5):
-        stand_apart(pl.Series("c", with_cells(x, *cells)[0]))
+    for cell in (1e308, -1e308):
+        column, at = with_cells(x, cell)
+        (apart,) = stand_apart(pl.Series("c", column))
+        assert (apart.rows, apart.values) == (list(at), [cell])
+        assert np.isfinite(apart.distance)
+    for cells in ([np.inf], [-np.inf, np.inf], [np.nan] * 5):
+        assert stand_apart(pl.Series("c", with_cells(x, *cells)[0])) == stand_apart(pl.Series("c", x))
