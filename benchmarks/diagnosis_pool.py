@@ -4,7 +4,7 @@ Random configs have 1 to 6 layers of 16 to 64 units, every activation and optimi
 one, with and without normalisation, dropout, L2 and decay of the rate. A few shapes of networks are drawn first, so
 that configs share compiled programs. All are judged with three seeds, and those near the best with four more. The best
 of the first 50 is chosen by all seven; healthy is whose loss on dev rows, with the last four, is not higher than the
-best's beyond the 95 % interval.
+best's beyond the 95 % interval, and of which no network diverged.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ RANDOM, MORE = 50, 46
 CHOOSING, COMPARING = (1, 2, 3), (21, 22, 23, 24)
 """Seeds of all configs, and of those near the best: by the latter they are compared with it."""
 
-MOST = 30
+MOST = 40
 """Healthy cases of one data set."""
 
 FAMILIES: tuple[tuple[ActivationName, ...], ...] = (
@@ -106,22 +106,27 @@ def random_configs(data: Data, seed: int = 0) -> list[Config]:
 
 
 def losses_of(split: Split, configs: list[Config], seeds: tuple[int, ...], bench: Workbench) -> dict[Config, Numbers]:
-    """Losses on dev rows, (seeds, rows), by config; trained in one list."""
-    scores = iter(bench.judge(split, [config.changed(seed=seed) for config in configs for seed in seeds]))
-    return {config: np.stack([next(scores).loss for _ in seeds]) for config in configs}
+    """Losses on dev rows, (seeds, rows), by config; trained in one list; none where a network diverged."""
+    came = iter(bench.judge(split, [config.changed(seed=seed) for config in configs for seed in seeds]))
+    scores = {config: [next(came) for _ in seeds] for config in configs}
+    return {
+        config: np.stack([score.loss for score in own])
+        for config, own in scores.items()
+        if all(score.status != "diverged" for score in own)
+    }
 
 
 def find_pool(data: Data, split: Split, bench: Workbench) -> Pool:
     """Draw, train and compare the configs of one data set."""
     drawn = random_configs(data)
     first = losses_of(split, drawn, CHOOSING, bench)
-    best = min(drawn[:RANDOM], key=lambda config: float(first[config].mean()))
-    near = [c for c in drawn if c == best or paired_gain(first[c], first[best]).low <= 0]
+    best = min((c for c in drawn[:RANDOM] if c in first), key=lambda config: float(first[config].mean()))
+    near = [c for c in first if c == best or paired_gain(first[c], first[best]).low <= 0]
     again = losses_of(split, near, COMPARING, bench)
-    both = {config: np.concatenate([first[config], again[config]]) for config in near}
+    both = {config: np.concatenate([first[config], again[config]]) for config in again}
     best = min((c for c in drawn[:RANDOM] if c in both), key=lambda config: float(both[config].mean()))
-    healthy = [c for c in near if c == best or paired_gain(again[c], again[best]).low <= 0]
-    loss = {config: float(again[config].mean()) for config in near}
+    healthy = [c for c in again if c == best or paired_gain(again[c], again[best]).low <= 0]
+    loss = {config: float(again[config].mean()) for config in again}
     plain = [c for c in healthy if not (c.batch_norm or c.layer_norm or c.dropout)]
     return Pool(
         best=best,

@@ -24,7 +24,7 @@ from caviar.diagnosis import sanity
 from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
 from caviar.diagnosis.data import diagnose_data
 from caviar.diagnosis.diagnose import findings_of, ordered
-from caviar.diagnosis.examine import examine, networks
+from caviar.diagnosis.examine import examine
 from caviar.diagnosis.finding import Finding
 from caviar.diagnosis.intervals import paired_gain
 from caviar.errors import BadConfig, BadData
@@ -42,6 +42,7 @@ from caviar.reporting.story import Story, held_out_error, summary
 from caviar.reporting.terminal import Listener, Silent
 from caviar.training.metrics import MetricName, metric_for, task_of
 from caviar.training.plan import program_for, relative_cost, written_out
+from caviar.training.record import Run
 from caviar.training.saved import Model, load, save
 from caviar.training.score_files import ScoreFiles
 from caviar.training.scores import Score, constant_score, error_in_unit, networks_for, row_plan
@@ -363,14 +364,23 @@ class _Loop:
     def _examine(self, seeds: Sequence[int]) -> list[Finding]:
         """What limits the start, by its networks and what is trained beside them; an interrupted run knows it."""
 
-        def look() -> list[dict[str, Any]]:
-            seen = examine(self.split, self.start, self.bench.train, seeds, self.metric)
-            self.bench.keep(self.split, seen.scores)
-            return [finding.to_json() for finding in findings_of(seen, optimal_error=self.optimal_error)]
+        def look() -> dict[str, list[dict[str, Any]]]:
+            trained: list[Config] = []
 
-        found = [Finding(**one) for one in self.folder.plan("findings", look)]
-        self.bench.trained.update((self.split.fingerprint, one) for one in networks(self.split, self.start, seeds))
-        return found
+            def train(split: Split, configs: Sequence[Config]) -> list[Run]:
+                trained.extend(configs)
+                return self.bench.train(split, configs)
+
+            seen = examine(self.split, self.start, train, seeds, self.metric)
+            self.bench.keep(self.split, seen.scores)
+            found = findings_of(seen, optimal_error=self.optimal_error)
+            return {"findings": [one.to_json() for one in found], "trained": [one.to_json() for one in trained]}
+
+        looked = self.folder.plan("findings", look)
+        for one in looked["trained"]:
+            config = Config.from_mapping(one | {"network": None}).changed(network=self.start.network)
+            self.bench.trained.add((self.split.fingerprint, config))
+        return [Finding(**one) for one in looked["findings"]]
 
     def _diagnose(self, limits: Sequence[Finding], baselines: Sequence[Baseline]) -> list[Finding]:
         """What limits the start, and whether it loses to a simpler model."""

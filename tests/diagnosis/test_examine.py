@@ -75,23 +75,73 @@ def test_eight_layers_of_sigmoid_with_small_weights_have_vanishing_gradients(moo
 
 
 def test_companions_take_the_places_that_are_left(moons):
-    config = WELL.changed(dropout=0.5, initializer="normal", initial_scale=0.1)
+    config = WELL.changed(dropout=0.5, initializer="normal", initial_scale=0.1, learning_rate=0.003)
     seen = examine(moons, config, train, [0, 1])
     assert [c.name for c in seen.companions] == [
+        "initializer he",
         "learning rate / 5",
         "learning rate x 5",
+        "no regularisation",
         "learning rate / 30",
         "learning rate x 30",
-        "no regularisation",
-        "initializer he",
     ]
     assert [len(c.scores) for c in seen.companions] == [2] * 6
     for one in seen.companions:
         assert [s.config.seed for s in one.scores] == [s.config.seed for s in one.against] == [0, 1]
         assert [s.config for s in one.against] == [s.config for s in seen.scores]
-    assert seen.companions[4].config.dropouts == (1e-6, 1e-6)
-    by_rate = [c.config.rate / config.rate for c in seen.companions[:4]]
+    assert seen.companions[3].config.dropouts == (1e-6, 1e-6)
+    by_rate = [seen.companions[i].config.rate / config.rate for i in (1, 2, 4, 5)]
     np.testing.assert_allclose(by_rate, [0.2, 5, 1 / 30, 30])
+
+
+def test_a_rate_far_from_the_usual_one_is_compared_with_those_on_its_side_first(moons):
+    for rate, first in (
+        (1e-5, ["learning rate x 5", "learning rate x 30"]),
+        (0.1, ["learning rate / 5", "learning rate / 30"]),
+    ):
+        seen = examine(moons, WELL.changed(learning_rate=rate, hidden_units=(48, 48), epochs=1), train, [0])
+        assert [c.name for c in seen.companions][:2] == first
+
+
+def trained_for(moons, **settings):
+    """How many networks each look trained, and the subject."""
+    looks = []
+
+    def counted(split, configs):
+        looks.append(len(configs))
+        return train(split, configs)
+
+    return looks, examine(moons, WELL.changed(**settings), counted, [0, 1])
+
+
+def test_only_a_network_that_is_plainly_bad_gets_a_second_look(moons):
+    wide = {"hidden_units": (192, 192), "learning_rate": 0.003}  # two in a lane: one place beside each
+    looks, seen = trained_for(moons, **wide)
+    assert looks == [4]
+    assert {c.name for c in seen.companions} == {"learning rate / 5", "learning rate x 5"}
+    looks, seen = trained_for(moons, **wide, dropout=0.95)
+    assert looks == [4, 3]  # two lanes of two have room for no regularisation and the far rates
+    assert {c.name for c in seen.companions} >= {"no regularisation", "learning rate / 30", "learning rate x 30"}
+    assert [f.name for f in findings_of(seen)][0] == "over_regularized"
+
+
+def test_what_is_set_against_all_custom_is_tried_beside_it_whatever_the_network_does(moons):
+    looks, seen = trained_for(moons, output="linear", loss="squared", hidden_units=(16,))
+    assert looks == [2 + 2 * 4, 1]
+    (fitting,) = (c for c in seen.companions if c.kind == "fitting output")
+    assert (fitting.config.output, fitting.config.loss) == (None, None)
+    assert [len(fitting.scores), len(fitting.against)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "kind"), [("full", "batch_too_large", "smaller batch"), (1, "batch_too_small", "larger batch")]
+)
+def test_mini_batches_of_the_usual_size_decide_on_a_bad_network(moons, size, name, kind):
+    rate = 0.01 if size == "full" else 0.3
+    looks, seen = trained_for(moons, batch_size=size, epochs=6, optimizer="adam", learning_rate=rate)
+    assert len(looks) == 2
+    assert kind in {c.kind for c in seen.companions}
+    assert name in {f.name for f in findings_of(seen)}
 
 
 def test_companions_change_nothing_for_the_networks(moons):
@@ -108,8 +158,8 @@ def test_out_of_fold_companions_are_compared_on_the_rows_of_one_fold():
     assert all(len(c.against[0].loss) == len(c.scores[0].loss) for c in seen.companions)
 
 
-def test_a_wide_network_has_no_companions(moons):
-    assert examine(moons, WELL.changed(hidden_units=(512, 512), epochs=1), train, [0]).companions == ()
+def test_a_wide_network_that_is_well_has_no_companions(moons):
+    assert examine(moons, WELL.changed(hidden_units=(512, 512), learning_rate=0.001), train, [0]).companions == ()
 
 
 @pytest.mark.parametrize(("activation", "start"), [("relu", "he"), ("tanh", "glorot"), ("selu", "lecun")])

@@ -11,8 +11,8 @@ Source: McCandlish et al. 2018, An Empirical Model of Large-Batch Training.
 import numpy as np
 
 from caviar.arrays import Numbers
-from caviar.diagnosis.finding import Finding, Severity
-from caviar.diagnosis.guard import better
+from caviar.diagnosis.finding import Finding, FindingName, Severity
+from caviar.diagnosis.guard import Better, better, severity
 from caviar.diagnosis.oscillation import LEVEL, standing
 from caviar.diagnosis.subject import Subject
 from caviar.diagnosis.untrained import loss_without_signal
@@ -34,6 +34,18 @@ _SCATTER = 0.1
 """Jumps of the loss from epoch to epoch, of the level at which it stands."""
 
 _SOURCE = "McCandlish et al. 2018 (gradient noise scale); course section 5 (mini-batches)"
+
+
+_USUAL = (8, 64)
+"""Rows of usual mini-batches: a tenth of all, between these."""
+
+
+def usual_size(rows: int) -> int:
+    """The usual mini-batch of so many rows: a power of two, with ten updates an epoch at least where there are enough.
+
+    Source: course section 5 (64 to 512, a power of two).
+    """
+    return min(rows, int(np.clip(2 ** round(np.log2(max(1, rows) / 10)), *_USUAL)))
 
 
 def noise_scale(gradients: Numbers, rows: int) -> float:
@@ -68,9 +80,12 @@ def noise_scale_of(of_mean: float, of_each: float, batches: int, rows: int) -> f
 
 def find(subject: Subject) -> list[Finding]:
     """A mini-batch that is too large or too small."""
-    if subject.end is None or np.isnan(subject.end.noise_scale):
-        return []
+    tried = better(subject, "smaller batch", "larger batch")
+    if tried:
+        return [_tried(subject, tried[0])]
     curves = [run.history["train_loss"] for run in subject.runs if run.status != "diverged"]
+    if subject.end is None or not curves or np.isnan(subject.end.noise_scale):
+        return []
     epochs = min(len(curve) for curve in curves)
     loss = np.mean([curve[:epochs] for curve in curves], axis=0)
     updates = subject.updates_per_epoch * epochs
@@ -82,6 +97,24 @@ def find(subject: Subject) -> list[Finding]:
         "train_loss": float(loss[-1]),
     }
     return _too_large(subject, loss, evidence) or _too_small(subject, loss, evidence)
+
+
+def _tried(subject: Subject, one: Better) -> Finding:
+    """What mini-batches of the usual size show."""
+    large = one.companion.kind == "smaller batch"
+    why = (
+        "the epochs end after few updates, each by a gradient that fewer rows would tell as well"
+        if large
+        else "a gradient of so few rows is mostly noise"
+        + (", and so are the means and spreads by which batch norm normalises" if subject.config.batch_norm else "")
+    )
+    size = f"Mini-batches of {subject.batch_size} rows are too {'large' if large else 'small'}"
+    evidence = one.evidence() | {"batch_size": subject.batch_size, "noise_scale": None}
+    if subject.end is not None and np.isfinite(subject.end.noise_scale):
+        evidence["noise_scale"] = subject.end.noise_scale
+    name: FindingName = "batch_too_large" if large else "batch_too_small"
+    source = _SOURCE + "; the companion is a controlled experiment"
+    return Finding(name, severity(subject, one), evidence, f"{size}: {why}. {one.sentence()}", source)
 
 
 def _too_large(subject: Subject, loss: Numbers, evidence: dict[str, float | None]) -> list[Finding]:
@@ -115,7 +148,7 @@ def _too_small(subject: Subject, loss: Numbers, evidence: dict[str, float | None
     if not level > LEVEL * loss_without_signal(subject.config, subject.split) or not scatter > _SCATTER:
         return []
     lower = better(subject, "lower rate")
-    severity: Severity = "warning" if lower else "info"
+    weight: Severity = "warning" if lower else "info"
     told = f"{scale:.0f} rows" if np.isfinite(scale) else "more rows than there are"
     meaning = (
         f"The training loss has stopped at about {level:.3g} and jumps by {scatter:.0%} of that from epoch to epoch. A "
@@ -124,7 +157,7 @@ def _too_small(subject: Subject, loss: Numbers, evidence: dict[str, float | None
         + (lower[0].sentence() if lower else "")
     )
     found = {**evidence, "level": level, "scatter": scatter}
-    return [Finding("batch_too_small", severity, found, meaning.rstrip(), _SOURCE)]
+    return [Finding("batch_too_small", weight, found, meaning.rstrip(), _SOURCE)]
 
 
 def _late_fall(curve: Numbers) -> float:

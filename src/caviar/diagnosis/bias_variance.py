@@ -233,6 +233,8 @@ def findings(result: BiasVariance, split: Split) -> list[Finding]:
         found.append(
             dataclasses.replace(told.finding("data_mismatch", "warning", meaning, result.mismatch), source=_BRIDGE)
         )
+    if result.bridge is None and result.variance.high < -result.tolerance:
+        found.append(told.finding("data_mismatch", "warning", told.harder_train, result.variance))
     if unknown := told.unknown:
         evidence = told.evidence | {"rows": result.dev.rows}
         found.append(Finding("too_few_rows", "info", evidence, unknown, _SOURCE))
@@ -339,6 +341,18 @@ class _Words:
             "of another kind than those that are trained on, and neither a larger network nor regularisation closes "
             "such a gap. Look at the dev rows that it gets wrong and at how they differ; then get training rows of "
             "that kind, weigh those there are more, or make training rows like them (augmentation, synthetic rows)."
+        )
+
+    @property
+    def harder_train(self) -> str:
+        """Train rows are harder than dev rows."""
+        result = self._result
+        return (
+            f"The network misses {self._of(result.train)} that it was trained on, but only {self._of(result.dev)} on "
+            f"rows it has not seen: {-result.variance.value:.1%} less (95 % interval {-result.variance.high:.1%} to "
+            f"{-result.variance.low:.1%}). Rows that were learned cannot be harder than new ones of the same kind. "
+            "Either many train labels are wrong, or the dev rows are of an easier kind, or the sets were weighted or "
+            "balanced differently: look at the train rows that it gets wrong."
         )
 
     @property

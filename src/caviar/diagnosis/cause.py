@@ -1,9 +1,10 @@
 """Several findings may be true of one fault: which of them is the cause?
 
 A rate that is too low, too few epochs and mini-batches that are too large all end in too few or too short updates, and
-each would be mended by undoing any of them. The cause is the setting that departs most from what is usual. And where
-another rate helps, but a quick model shows that most of the error is due to something else, it is the network that is
-too small. What is not the cause becomes worth knowing.
+each would be mended by undoing any of them. The cause is the setting that departs most from what is usual; where none
+departs, the one whose undoing helped most. Likewise a lower rate helps a network that was trained far too long. And
+where another rate helps a tiny network, but a quick model shows that most of the error is due to something else, it is
+the network that is too small. What is not the cause becomes worth knowing.
 """
 
 import dataclasses
@@ -11,9 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from caviar.diagnosis.batch import usual_size
 from caviar.diagnosis.bias_variance import BiasVariance
-from caviar.diagnosis.finding import Finding, FindingName, Severity
-from caviar.diagnosis.guard import better, stuck
+from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName, Severity
+from caviar.diagnosis.guard import better
 from caviar.diagnosis.subject import Subject
 from caviar.network.config import Config
 from caviar.training.optimizers import update_rule
@@ -25,41 +27,72 @@ USUAL = 3.0
 _MOST = 0.5
 """Share of the error that can be mended, which a cause accounts for."""
 
-_BATCH = 64
+_TINY = 8
+"""Units of a layer below which a network may be too small for anything."""
 
 _SLOW: tuple[FindingName, ...] = ("learning_rate_too_low", "undertrained", "batch_too_large")
 
 
-def settled(found: Sequence[Finding], subject: Subject, result: BiasVariance | None) -> list[Finding]:
-    """The findings, those that are not the cause of what others explain as worth knowing.
+def settled(found: Sequence[Finding], subject: Subject) -> list[Finding]:
+    """The findings, those that are not the cause of what others explain as worth knowing."""
+    changed = _of_slow(list(found), departures(subject))
+    changed = _of_long(changed, departures(subject))
+    return _of_tiny(changed, subject)
 
-    Args:
-        found: of the finders, and of bias and variance.
-        subject: of which they are.
-        result: its bias and variance; None where all networks diverged.
-    """
+
+def _of_slow(found: list[Finding], far: dict[FindingName, float]) -> list[Finding]:
+    """Of several reasons for too few or too short updates one is the cause."""
+    slow: list[FindingName] = sorted((f.name for f in found if f.name in _SLOW), key=lambda name: -far[name])
+    weighty = [f for f in found if f.name in _SLOW and f.severity != "info"]
+    if len(slow) < 2 or not weighty:
+        return found
+    cause = slow[0] if far[slow[0]] >= USUAL else max(weighty, key=_gain).name
+    return _led_by(cause, slow, found)
+
+
+def _of_long(found: list[Finding], far: dict[FindingName, float]) -> list[Finding]:
+    """A lower rate helps a network that was trained far too long."""
+    names = {f.name for f in found}
+    long = far["undertrained"] <= 1 / USUAL and far["learning_rate_too_low"] > 1 / USUAL
+    if not long or not {"overtrained", "learning_rate_too_high"} <= names:
+        return found
+    return _led_by("overtrained", ["overtrained", "learning_rate_too_high"], found)
+
+
+def _of_tiny(found: list[Finding], subject: Subject) -> list[Finding]:
+    """High bias comes before a rate, or epochs, that explain less than half of it, where a layer is tiny."""
     weighty = {finding.name for finding in found if finding.severity != "info"}
-    beside: set[FindingName] = set()
-    behind: set[FindingName] = set()
-    far = departures(subject)
-    slow: list[FindingName] = sorted((name for name in _SLOW if name in weighty), key=lambda name: -far[name])
-    if len(slow) > 1 and far[slow[0]] > 1:
-        beside.update(slow[1:])
-    if "high_bias" in weighty and far["learning_rate_too_low"] < USUAL and _accounts_for(subject, result) < _MOST:
+    if "high_bias" not in weighty or not _is_tiny(subject.config):
+        return found
+    far, behind = departures(subject), set[FindingName]()
+    if far["learning_rate_too_low"] < USUAL and _accounts_for(subject, subject.gaps) < _MOST:
         behind.add("learning_rate_too_low")
-    if "high_bias" in weighty and far["undertrained"] < USUAL:
+    if far["undertrained"] < USUAL:
         behind.update(f.name for f in found if f.name == "undertrained" and _gain(f) < _MOST)
-    # Where nothing is learned the network is at fault first, and what helps a little comes behind it.
-    lowered: dict[FindingName, Severity] = dict.fromkeys(behind, "warning" if stuck(subject) else "info")
-    raised: dict[FindingName, Severity] = {"high_bias": "critical"} if behind & weighty and stuck(subject) else {}
-    new = raised | lowered | dict.fromkeys(beside, "info")
-    changed = [dataclasses.replace(f, severity=new[f.name]) if f.name in new else f for f in found]
-    return [before if before.severity == "info" else after for before, after in zip(found, changed, strict=True)]
+    return _led_by("high_bias", ["high_bias", *sorted(behind & weighty)], found) if behind & weighty else found
 
 
-def _gain(undertrained: Finding) -> float:
-    """Share of the loss that more epochs would take away."""
-    return float(undertrained.evidence["gain"]["value"] / undertrained.evidence["loss"])
+def _led_by(cause: FindingName, among: Sequence[FindingName], found: Sequence[Finding]) -> list[Finding]:
+    """The cause as severe as the worst of them, the others as worth knowing."""
+    severities: list[Severity] = [f.severity for f in found if f.name in among]
+    worst = max(severities, key=SEVERITIES.index)
+    new: dict[FindingName, Severity] = dict.fromkeys(among, "info")
+    new[cause] = worst
+    return [dataclasses.replace(f, severity=new[f.name]) if f.name in new else f for f in found]
+
+
+def _is_tiny(config: Config) -> bool:
+    """Whether a layer has few units, or none bends."""
+    if config.network is not None:
+        return False
+    bends = any(activation != "linear" for activation in config.activations)
+    return not config.layers or not bends or min(config.hidden_units, default=_TINY) < _TINY
+
+
+def _gain(finding: Finding) -> float:
+    """Share of the loss that undoing a finding takes away, or would; 0 where it is not told."""
+    gain = finding.evidence.get("gain")
+    return float(gain["value"] / finding.evidence["loss"]) if gain and finding.evidence.get("loss") else 0.0
 
 
 def departures(subject: Subject) -> dict[FindingName, float]:
@@ -70,7 +103,7 @@ def departures(subject: Subject) -> dict[FindingName, float]:
     return {
         "learning_rate_too_low": of_usual / max(length, 1e-30),
         "undertrained": epochs_planned(config.changed(epochs=None), split) / epochs_planned(config, split),
-        "batch_too_large": subject.batch_size / min(_BATCH, subject.rows_trained),
+        "batch_too_large": subject.batch_size / usual_size(subject.rows_trained),
     }
 
 

@@ -1,5 +1,6 @@
 """`diagnose`: the findings for one config's networks, what hurts most first."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 from caviar.data.split import Split
@@ -51,9 +52,19 @@ _CAUSES: tuple[FindingName, ...] = (
     "examples_interact",
     "gradient_mismatch",
     "leakage",
+    "group_overlap",
     "target_leakage",
     "learns_shuffled_labels",
     "unnormalized_inputs",
+    "outliers",
+    "conflicting_labels",
+    "label_noise",
+    "missing_class",
+    "class_imbalance",
+    "label_shift",
+    "distribution_shift",
+    "row_order",
+    "nearly_empty_column",
     "wrong_loss",
     "wrong_output_activation",
     "symmetric_units",
@@ -83,6 +94,8 @@ _CAUSES: tuple[FindingName, ...] = (
     "worse_than_baseline",
 )
 """Among findings of one severity: what explains the others comes first, then the order of the recipe."""
+
+_SPOILT: tuple[FindingName, ...] = ("unnormalized_inputs", "outliers")
 
 
 def diagnose(
@@ -130,18 +143,28 @@ def diagnose(
 
 def findings_of(seen: Subject, *, optimal_error: float | None = None, tolerance: float | None = None) -> list[Finding]:
     """What limits the networks of a subject; arguments as in `diagnose`."""
+    if optimal_error is not None or tolerance is not None:
+        asked = (seen.scores, seen.split, optimal_error, tolerance)
+        seen = dataclasses.replace(seen, gaps=seen.gaps and bias_variance.bias_variance(*asked, runs=seen.runs))
     found = [finding for finder in FINDERS for finding in finder(seen)]
-    result = None
-    if any(score.status != "diverged" for score in seen.scores):
-        result = bias_variance.bias_variance(seen.scores, seen.split, optimal_error, tolerance, runs=seen.runs)
-        found += bias_variance.findings(result, seen.split)
-    return ordered(settled(found, seen, result))
+    if seen.gaps is not None:
+        found += bias_variance.findings(seen.gaps, seen.split)
+    return ordered(settled(found, seen))
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """The most severe first; among equals causes before what they cause; each name once, with the first evidence."""
+    """The most severe first; among equals causes before what they cause; each name once, at its most severe.
+
+    Inputs that no network learns from are as severe as what they bring about.
+    """
     place = {name: number for number, name in enumerate(_CAUSES)}
     once: dict[FindingName, Finding] = {}
     for finding in findings:
-        once.setdefault(finding.name, finding)
+        known = once.get(finding.name)
+        if known is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(known.severity):
+            once[finding.name] = finding
+    worst = max((finding.severity for finding in once.values()), key=SEVERITIES.index, default="info")
+    for name in _SPOILT:
+        if name in once and once[name].severity == "warning":
+            once[name] = dataclasses.replace(once[name], severity=worst)
     return sorted(once.values(), key=lambda f: (-SEVERITIES.index(f.severity), place.get(f.name, len(place))))

@@ -20,11 +20,12 @@ from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.data.words import count
 from caviar.diagnosis.finding import Finding, Severity
+from caviar.diagnosis.guard import better, severity
 from caviar.diagnosis.intervals import LEVEL, Estimate
 from caviar.diagnosis.subject import Subject
 from caviar.network.config import Config
 from caviar.network.losses import losses, targets
-from caviar.training.plan import loss_for, output_for, prior_bias
+from caviar.training.plan import epochs_planned, loss_for, output_for, prior_bias
 
 WORTH = 0.02
 """Of the way from the constant model's loss: a change that is less is not named."""
@@ -32,8 +33,13 @@ WORTH = 0.02
 _LEAST_WAY = 0.25
 """Of the constant model's loss: what a network has come at least, where it is asked how much a change is."""
 
+_CUT = 3
+"""Times as many epochs as there were are usual, from which training was cut short."""
+
 _WINDOW, _SMOOTHED = 4, 8
 """A level is the mean over a quarter of the epochs before it; the lowest point is sought in means of an eighth."""
+
+_LONGER = "course section 2 (high bias: train longer)"
 
 _NORMAL = float(stats.norm.ppf(0.5 + LEVEL / 2))
 
@@ -70,7 +76,7 @@ def find(subject: Subject) -> list[Finding]:
     curves = curves_of(subject)
     if curves is None:
         return []
-    return _undertrained(curves) or _overtrained(curves, subject.config)
+    return _undertrained(curves) or _overtrained(curves, subject.config) or _cut_short(subject, curves)
 
 
 def curves_of(subject: Subject) -> Curves | None:
@@ -180,7 +186,21 @@ def _undertrained(curves: Curves) -> list[Finding]:
         "longer, or faster: a better optimiser, another learning rate."
     )
     evidence = {"epochs": curves.epochs, "loss": now, "constant_loss": curves.constant, "gain": gain.to_json()}
-    return [Finding("undertrained", "warning", evidence, meaning, "course section 2 (high bias: train longer)")]
+    return [Finding("undertrained", "warning", evidence, meaning, _LONGER)]
+
+
+def _cut_short(subject: Subject, curves: Curves) -> list[Finding]:
+    """So few epochs that no fall can be carried on: longer steps, which do what more epochs would, help."""
+    usual = epochs_planned(subject.config.changed(epochs=None), subject.split)
+    faster = better(subject, "higher rate")
+    if usual < _CUT * curves.epochs or not faster or not (curves.train[:, -1] < curves.train[:, -2]).all():
+        return []
+    meaning = (
+        f"Training ended after {count(curves.epochs, 'epoch')}, where {usual} are usual for so many rows, and the "
+        f"training loss was still falling. {faster[0].sentence()} More epochs do what longer steps do. Train longer."
+    )
+    evidence = {"epochs": curves.epochs, "usual_epochs": usual} | faster[0].evidence()
+    return [Finding("undertrained", severity(subject, faster[0]), evidence, meaning, _LONGER)]
 
 
 def _overtrained(curves: Curves, config: Config) -> list[Finding]:
@@ -192,7 +212,7 @@ def _overtrained(curves: Curves, config: Config) -> list[Finding]:
     if not learned or rise.low < WORTH * way:
         return []
     lost = min(rise.value, curves.kept - lowest)
-    severity: Severity = "warning" if lost - (rise.value - rise.low) >= WORTH * way else "info"
+    weight: Severity = "warning" if lost - (rise.value - rise.low) >= WORTH * way else "info"
     meaning = (
         f"The held-out loss was lowest after epoch {epoch} of {curves.epochs}, at {lowest:.3g}, and has risen since by "
         f"{rise.value:.2g} (95 % interval {rise.low:.2g} to {rise.high:.2g}) while the training loss went on falling: "
@@ -200,7 +220,7 @@ def _overtrained(curves: Curves, config: Config) -> list[Finding]:
     )
     meaning += (
         "Stop early, which keeps the weights of the best epoch, or regularise."
-        if severity == "warning"
+        if weight == "warning"
         else "Its decisions are hardly worse for it, but its probabilities are too sure. Early stopping keeps the best."
     )
     evidence = {
@@ -211,7 +231,7 @@ def _overtrained(curves: Curves, config: Config) -> list[Finding]:
         "constant_loss": curves.constant,
         "rise": rise.to_json(),
     }
-    return [Finding("overtrained", severity, evidence, meaning, "course section 3 (early stopping)")]
+    return [Finding("overtrained", weight, evidence, meaning, "course section 3 (early stopping)")]
 
 
 def _level(loss: Numbers, end: int) -> Numbers:

@@ -9,7 +9,7 @@ import numpy as np
 
 from caviar.arrays import Numbers
 from caviar.diagnosis.finding import Finding
-from caviar.diagnosis.guard import hurt, listed, share_diverged, stuck
+from caviar.diagnosis.guard import hurt, listed, severity_of_training, share_diverged, stuck, underfits
 from caviar.diagnosis.subject import Probe, Subject
 
 _VANISHED, _EXPLODED = 1e-3, 1e2
@@ -36,7 +36,8 @@ def _vanishing(subject: Subject) -> list[Finding]:
     seen = [probe for probe in (subject.start, subject.end) if probe is not None]
     ratios = [_ratio(probe) for probe in seen]
     # The loss of every mini-batch must tell the same: none of them may stand for all.
-    if not all(np.all(ratio < _VANISHED) for ratio in ratios) or not stuck(subject):
+    at = [bool(np.all(ratio < _VANISHED)) for ratio in ratios]
+    if not at[0] or not ((all(at) and stuck(subject)) or underfits(subject)):
         return []
     start = seen[0]
     layers, each = len(start.weight_norm), gains(start)
@@ -44,11 +45,12 @@ def _vanishing(subject: Subject) -> list[Finding]:
     meaning = (
         f"The gradient shrinks on its way back: in the first layer it is {np.median(ratios[0]):.1e} of what it is in "
         f"the last one, which is {typical:.2g} for every layer, multiplied over {layers - 1}. The first layers "
-        "hardly learn, and the network errs on its training rows nearly as much as one that answers every row alike. "
+        "hardly learn, and the network errs on its training rows "
+        f"{'nearly as much as one that answers every row alike' if stuck(subject) else 'more than quick models need'}. "
         "ReLU units with He initialisation, batch norm or fewer layers keep the gain near 1."
     )
     evidence = _evidence(start, subject.end) | {"ratio": float(np.median(ratios[0])), "gains": _plain(each)}
-    return [Finding("vanishing_gradients", "critical", evidence, meaning, _SOURCE)]
+    return [Finding("vanishing_gradients", severity_of_training(subject), evidence, meaning, _SOURCE)]
 
 
 def _exploding(subject: Subject) -> list[Finding]:

@@ -1,12 +1,13 @@
 """Is training in fact hurt? Symptoms alone are no findings: most networks with small gradients or still units are well.
 
-Two witnesses count. A network that is *stuck* errs nearly as often on its own training rows as a model that answers
-every row alike. A companion is *better* when its loss on held-out rows is lower beyond the noise of rows and seeds,
-and by an amount that matters.
+Three witnesses count. A network that is *stuck* errs nearly as often on its own training rows as a model that answers
+every row alike. One that *underfits* errs more often on them than a quick model does on new rows. A companion is
+*better* when its loss on held-out rows is lower beyond the noise of rows and seeds, and by an amount that matters.
 """
 
 import dataclasses
 from collections.abc import Iterable
+from typing import get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -96,7 +97,7 @@ def severity(subject: Subject, one: Better) -> Severity:
 
 def leading(subject: Subject) -> CompanionKind | None:
     """The kind of change that helps most; None where none does."""
-    every = better(subject, "higher rate", "lower rate", "plain", "other start")
+    every = better(subject, *get_args(CompanionKind))
     return every[0].companion.kind if every else None
 
 
@@ -111,9 +112,14 @@ def stuck(subject: Subject) -> bool:
     return not errors or float(np.mean(errors)) > STUCK * subject.constant.train_error
 
 
+def underfits(subject: Subject) -> bool:
+    """Whether a quick model errs less on rows it has not seen than the networks do on those they were trained on."""
+    return subject.gaps is not None and subject.gaps.bias_verdict == "high"
+
+
 def hurt(subject: Subject) -> bool:
     """Whether training is hurt by the witnesses above."""
-    return stuck(subject) or bool(better(subject, "higher rate", "lower rate", "other start"))
+    return stuck(subject) or underfits(subject) or bool(better(subject, "higher rate", "lower rate", "other start"))
 
 
 def share_diverged(subject: Subject) -> float:

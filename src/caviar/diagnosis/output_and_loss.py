@@ -21,7 +21,8 @@ Huber is between squared and absolute for a linear output (7 %, 13 %, 79 % at th
 import numpy as np
 
 from caviar.diagnosis.bias_variance import TOLERANCE
-from caviar.diagnosis.finding import Finding, Severity
+from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.guard import better, severity_of_training
 from caviar.diagnosis.subject import Subject
 from caviar.network.losses import LossName, OutputName
 from caviar.training.plan import loss_for, output_for
@@ -35,16 +36,22 @@ _SOURCE = "course section 8 (softmax and cross-entropy); measured, see `diagnosi
 def find(subject: Subject) -> list[Finding]:
     """An output activation or a loss that does not fit the target.
 
-    A warning where the combination was measured to hurt and this network does err on its own training rows; an "info"
-    otherwise.
+    A warning where the same network with an output and a loss that fit does better beside it; where none was trained,
+    where the combination was measured to hurt and this network does err on its own training rows; an "info" otherwise.
     """
     classes = subject.split.outputs
     output, loss = output_for(subject.config, classes), loss_for(subject.config, classes)
     if subject.split.task == "regression":
         return _of_numbers(output)
-    hurts = _hurts(output, loss, classes)
-    severity: Severity = "warning" if hurts and _errs(subject) else "info"
     evidence = {"output": output, "loss": loss, "classes": classes, "train_error": _train_error(subject)}
+    tried, proof = better(subject, "fitting output"), ""
+    if tried:
+        severity, proof = severity_of_training(subject), f" {tried[0].sentence()}"
+        evidence |= tried[0].evidence()
+    elif any(companion.kind == "fitting output" for companion in subject.companions):
+        severity = "info"
+    else:
+        severity = "warning" if _hurts(output, loss, classes) and _errs(subject) else "info"
     found = []
     if output != "softmax":
         meaning = (
@@ -56,8 +63,9 @@ def find(subject: Subject) -> list[Finding]:
                 else "it says yes or no to every class on its own and does not know that one of them is true."
             )
             + " Softmax with cross-entropy fits; leave Config.output out."
+            + proof
         )
-        told = severity if output == "linear" else "info"
+        told = severity if output == "linear" or (tried and loss == "cross_entropy") else "info"
         found.append(Finding("wrong_output_activation", told, evidence, meaning, _SOURCE))
     if output != "linear" and loss != "cross_entropy":
         meaning = (
@@ -69,6 +77,7 @@ def find(subject: Subject) -> list[Finding]:
                 else "."
             )
             + " Cross-entropy fits; leave Config.loss out."
+            + proof
         )
         found.append(Finding("wrong_loss", severity, evidence, meaning, _SOURCE))
     return found

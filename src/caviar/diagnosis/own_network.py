@@ -1,21 +1,27 @@
-"""What can be wrong with a network of the user's own and with none of caviar's: examples that meet, arrays unused.
+"""What can be wrong with a network of the user's own and with none of caviar's.
 
-Both are seen by running `apply` a few times in test mode; nothing is trained. Networks of caviar's layers are left out.
+Examples that meet, arrays that are not used, and a backward pass that was written by hand and is wrong. All are seen by
+running `apply` a few times in test mode; nothing is trained. Networks of caviar's layers are left out.
 """
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
-from caviar.arrays import Numbers
+from caviar.arrays import Numbers, Whole
 from caviar.data.split import Split
 from caviar.diagnosis.finding import Finding
+from caviar.diagnosis.gradient_check import check_gradients
+from caviar.diagnosis.gradient_verdict import findings as gradient_findings
 from caviar.diagnosis.subject import Subject
+from caviar.errors import BadLoss
 from caviar.network.layers import Weights
+from caviar.network.losses import losses, targets
 from caviar.network.own import Own, own_network
 from caviar.training import devices
 from caviar.training.drive import starting_weights
-from caviar.training.plan import inputs_of
+from caviar.training.plan import inputs_of, loss_for, output_for
 
 _ROWS, _TRIED = 32, 4
 """Rows of a batch, and how many of them are looked at."""
@@ -25,6 +31,9 @@ _OTHERS = 3.0
 
 _SAME = 1e-3
 """Of the spread of answers: what rounding may move one."""
+
+_MEASURED = 100
+"""Coordinates along which the loss is measured, beside the directions over all."""
 
 _SOURCE = "Karpathy 2019, a recipe for training (use backprop to chart dependencies)"
 
@@ -40,13 +49,38 @@ def find(subject: Subject) -> list[Finding]:
     trained = next((run.weights for run in subject.runs if run.status != "diverged"), None)
     weights = [starting_weights(first, split)] + ([] if trained is None else [trained])
     x = _rows(split)
-    return [*_interacting(own, weights[-1], x), *_without_gradient(own, weights, x)]
+    return [
+        *_interacting(own, weights[-1], x),
+        *_wrong_gradients(subject, own, weights[0], x),
+        *_without_gradient(own, weights, x),
+    ]
 
 
 def _rows(split: Split) -> Numbers:
     """Train rows as columns, (features, rows)."""
-    chosen = np.random.Generator(np.random.Philox(key=split.seed)).permutation(split.n_train)[:_ROWS]
-    return np.asarray(split.x[np.sort(chosen)]).T
+    return np.asarray(split.x[_chosen(split)]).T
+
+
+def _chosen(split: Split) -> Whole:
+    return np.sort(np.random.Generator(np.random.Philox(key=split.seed)).permutation(split.n_train)[:_ROWS])
+
+
+def _wrong_gradients(subject: Subject, own: Own, weights: Weights, x: Numbers) -> list[Finding]:
+    """A backward pass that does not belong to the loss: a `jax.custom_vjp` or `jax.custom_jvp` of the user's."""
+    config, split = subject.config, subject.split
+    y = np.asarray(split.y[_chosen(split)])
+    output, loss = output_for(config, split.outputs), loss_for(config, split.outputs)
+
+    def mean_loss(theta: Weights) -> Array:
+        z = own(theta, jnp.asarray(x, jnp.float64), None)
+        delta = jnp.asarray(config.huber_delta)
+        return losses(z, targets(jnp.asarray(y), z), output=output, loss=loss, delta=delta).mean()
+
+    try:
+        checked = check_gradients(mean_loss, weights, at_most=_MEASURED)
+    except BadLoss:  # its own precision, or a draw that takes no key: what cannot be measured is no fault
+        return []
+    return gradient_findings(checked)
 
 
 def _answers(own: Own, weights: Weights, x: Numbers) -> Numbers:

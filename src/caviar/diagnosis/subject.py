@@ -9,12 +9,15 @@ from typing import Literal
 
 from caviar.arrays import Numbers
 from caviar.data.split import Split
+from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.network.config import Config
 from caviar.training.plan import held_out, program_for
 from caviar.training.record import Run
 from caviar.training.scores import Score
 
-CompanionKind = Literal["higher rate", "lower rate", "plain", "other start"]
+CompanionKind = Literal[
+    "higher rate", "lower rate", "plain", "other start", "fitting output", "smaller batch", "larger batch"
+]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,6 +81,7 @@ class Subject:
         start: the first network with its starting weights; None where no network was at hand.
         end: the first network that did not diverge, with the weights it kept; None where there is none.
         companions: may be empty.
+        gaps: bias and variance by an estimated optimal error; None where all networks diverged.
     """
 
     split: Split
@@ -88,6 +92,7 @@ class Subject:
     start: Probe | None = None
     end: Probe | None = None
     companions: tuple[Companion, ...] = ()
+    gaps: BiasVariance | None = None
 
     @property
     def rows_trained(self) -> int:

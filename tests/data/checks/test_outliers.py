@@ -43,9 +43,21 @@ def test_a_common_stand_in_is_an_info():
 @pytest.mark.parametrize("slip", [250.0, 1e6, -4000.0])
 def test_slips_of_the_pen_are_found_beside_stand_ins(slip):
     x, at = with_cells(np.random.default_rng(1).normal(60, 8, 3000), 0, 0, 0, slip)
-    found = {c.severity: c.evidence["columns"]["c"] for c in checked(x)}
-    assert found["info"]["rows"] == at[3:]
-    assert "warning" in found or slip < 0  # with a lower one the zeros no longer stand at the end
+    found = {c.meaning.split(":")[0]: c.evidence["columns"]["c"] for c in checked(x)}
+    sort = "Cells so far away that they set their column's scale" if slip == 1e6 else "Cells far from all others"
+    assert found[sort]["rows"] == at[3:]
+    assert len(found) == 2 or slip < 0  # with a lower one the zeros no longer stand at the end
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("draw", [lambda rng: rng.integers(0, 17, 1200), lambda rng: rng.normal(5, 2, 1200)])
+def test_many_cells_far_beyond_the_range_of_all_others_are_a_warning(draw, seed):
+    rng = np.random.default_rng(seed)
+    x = draw(rng).astype(float)
+    hit = rng.random(1200) < 0.01
+    (found,) = checked(x + 1000 * x.std() * hit)
+    assert found.severity == "warning"
+    assert found.evidence["columns"]["c"]["cells"] == hit.sum()
 
 
 @pytest.mark.parametrize(

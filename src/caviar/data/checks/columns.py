@@ -16,6 +16,7 @@ from caviar.data.task import Task
 from caviar.data.words import count, has, listed
 
 NEARLY_EMPTY = 0.95
+_MANY_EMPTY = 0.25  # share of the columns that are nearly empty, from which something was lost
 """Share of missing cells above which a column is nearly empty."""
 
 _FEWEST_ROWS = 50  # below, different whole numbers are no sign of a key
@@ -70,7 +71,10 @@ def check_constant_feature(table: Table, task: Task | None = None) -> Checked:  
 
 
 def check_nearly_empty_column(table: Table, task: Task | None = None) -> Checked:  # noqa: ARG001
-    """Columns without a known cell (a warning: something was lost), or with more than 95 % missing (an info)."""
+    """Columns without a known cell, or with more than 95 % missing.
+
+    A warning where something was lost: a column without a known cell, or one in four nearly empty. Else an info.
+    """
     shares = {c.name: c.null_count() / table.rows for c in table.features.get_columns()} if table.rows else {}
     empty = [name for name, share in shares.items() if share == 1]
     nearly = {name: share for name, share in shares.items() if NEARLY_EMPTY < share < 1}
@@ -90,7 +94,7 @@ def check_nearly_empty_column(table: Table, task: Task | None = None) -> Checked
     if not parts:
         return Checked()
     evidence = {"empty": empty, "missing": nearly, "rows": table.rows}
-    severity = "warning" if empty else "info"
+    severity = "warning" if empty or len(nearly) >= _MANY_EMPTY * len(shares) else "info"
     return Checked((Check("nearly_empty_column", severity, evidence, " ".join(parts), _SOURCE),))
 
 

@@ -15,6 +15,8 @@ from caviar.data.words import count
 
 FLOOR = 0.005
 """A share of errors, or of the target's variance, that is worth a warning when nothing can go below it."""
+LARGE = 0.1
+"""From here on the columns, or the labels, are what limits any network."""
 MUCH = 0.5
 """Targets of equal rows differ by much when they are so many standard deviations of all targets apart."""
 _SHOWN = 5
@@ -32,8 +34,9 @@ def check_conflicting_labels(table: Table, task: Task | None = None) -> Checked:
 
     Returns:
         `conflicting_labels` with the rows, examples, and the floor: the least share of errors on this table, or the
-        least share of the target's variance that stays unexplained. A warning from 0.5 % on, an info below and where
-        rows are alike only because the columns take few values (then it is what these columns leave open).
+        least share of the target's variance that stays unexplained. A warning from 0.5 % on, critical from 10 % on, an
+        info below and where rows are alike only because the columns take few values (then it is what these columns
+        leave open).
     """
     if table.target is None or table.rows < 2:
         return Checked()
@@ -63,7 +66,7 @@ def check_conflicting_labels(table: Table, task: Task | None = None) -> Checked:
         (
             Check(
                 "conflicting_labels",
-                "warning" if floor >= FLOOR and not chance else "info",
+                "info" if floor < FLOOR or chance else "critical" if floor >= LARGE else "warning",
                 {
                     "rows": len(at),
                     "share": len(at) / table.rows,

@@ -35,8 +35,8 @@ Overlapping classes as hard as that: 1.1 and more (measured on clean made-up set
 _LEARNED = 0.4
 """Contradicted share, against that of an answer that knows the class shares only: above it nothing was learned by
 which single labels could be judged."""
-_WARNING, WORTH_KNOWING = 0.02, 0.005
-"""Lower end of the share from which wrong labels are a warning, or worth knowing."""
+_CRITICAL, _WARNING, WORTH_KNOWING = 0.1, 0.02, 0.005
+"""Lower end of the share from which wrong labels are what limits any network, a warning, or worth knowing."""
 _Z = 1.959964  # 95 %
 _ONE_SIDED = 1.644854
 _KEPT, _SHOWN = 100, 5  # rows in the evidence, and in the sentence
@@ -84,8 +84,9 @@ def label_noise(features: pl.DataFrame, target: pl.Series, seed: int = 0) -> Che
         seed: of the choice of rows, trees and folds.
 
     Returns:
-        A warning when at least 2 % of the labels are wrong beyond the 95 % interval, an info from 0.5 %; evidence lists
-        rows by their number in `features`, the given and the likely label. Nothing where the classes merely overlap.
+        Critical when at least 10 % of the labels are wrong beyond the 95 % interval, a warning from 2 %, an info from
+        0.5 %; evidence lists rows by their number in `features`, the given and the likely label. Nothing where the
+        classes merely overlap.
     """
     coding = fit_classes(target)
     codes, labels = coding.encode(target), coding.classes or ()
@@ -135,7 +136,7 @@ def label_noise(features: pl.DataFrame, target: pl.Series, seed: int = 0) -> Che
         "learns wrong labels by heart gets worse on new rows, and on wrong dev labels the best network cannot be told: "
         "correct them or leave them out. If they are right, the columns lack what would explain them."
     )
-    severity = "warning" if found.low >= _WARNING else "info"
+    severity = "critical" if found.low >= _CRITICAL else "warning" if found.low >= _WARNING else "info"
     return Checked((Check("label_noise", severity, evidence, meaning, _SOURCE),), tuple(skipped))
 
 

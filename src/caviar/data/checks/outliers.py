@@ -18,16 +18,24 @@ _APART = 3.0  # so many robust standard deviations, on two scales
 _FAR = 6.0  # robust standard deviations from the median
 _COMMON = 0.05  # a stand-in that is more frequent has a meaning of its own: no garage has 0 square feet
 _SPIKE = 3
+_REMOTE = 20.0  # times the range of all others, from which
+_SEVERAL = 3  # cells are far, whatever the column
+_STRETCHED = 10.0  # times the spread of all others, from which far cells set a column's scale
 _KEPT = 20
 _LARGEST = 1e300  # what is beyond counts as this: differences would overflow
 
 _SOURCE = "Rousseeuw & Hubert 2011 (robust distances); gaps on two scales, calibrated on clean columns"
 
-_Sort = Literal["rare stand-in", "common stand-in", "far"]
+_Sort = Literal["rare stand-in", "scale", "common stand-in", "far"]
 _SAID: dict[_Sort, tuple[str, str]] = {
     "rare stand-in": (
         "Stand-ins for missing cells",
         "A network takes them for measurements: leave these cells empty, and they are filled and marked.",
+    ),
+    "scale": (
+        "Cells so far away that they set their column's scale",
+        "Normalised by it, all other cells are next to the same number, and a network hardly sees them. Correct these "
+        "cells or leave them empty; if they are true, take scale='robust' or a log scale.",
     ),
     "common stand-in": (
         "One value apart in many rows",
@@ -55,6 +63,8 @@ class Apart(NamedTuple):
     """From the median, in robust standard deviations; the nearest of them."""
     stands_in: bool
     """Whether it is one value that is usual for "not known"."""
+    stretch: float = 1.0
+    """Standard deviation of the column, over that of its other cells."""
 
 
 def check_outliers(table: Table, task: Task | None = None) -> Checked:  # noqa: ARG001 (all checks of tables)
@@ -62,8 +72,9 @@ def check_outliers(table: Table, task: Task | None = None) -> Checked:  # noqa: 
 
     A warning for one value that stands in for "not known" (0, -1, -99, 999 and longer); an info where it is in more
     than one row of twenty, since it may have a meaning; and an info for a few cells far away, on the column's own scale
-    and on that of logarithms, so that a long tail is no reason. Distances are in robust standard deviations,
-    (q75 - q25) / 1.349.
+    and on that of logarithms, so that a long tail is no reason; or for up to one row of twenty that is away by 20 times
+    the range of all others. Far cells that make the column's standard deviation 10 times what it is without them are a
+    warning. Distances are in robust standard deviations, (q75 - q25) / 1.349.
 
     Args:
         table: with or without a target.
@@ -80,7 +91,8 @@ def check_outliers(table: Table, task: Task | None = None) -> Checked:  # noqa: 
     groups: dict[_Sort, list[Apart]] = {
         "rare stand-in": rare,
         "common stand-in": [a for a in codes if a not in rare],
-        "far": [a for a in found if not a.stands_in],
+        "scale": [a for a in found if not a.stands_in and a.stretch >= _STRETCHED],
+        "far": [a for a in found if not a.stands_in and a.stretch < _STRETCHED],
     }
     return Checked(tuple(_said(sort, group, table.rows) for sort, group in groups.items() if group))
 
@@ -91,17 +103,61 @@ def stand_apart(column: pl.Series) -> list[Apart]:
     x = np.where(np.isfinite(cells), np.clip(cells, -_LARGEST, _LARGEST), np.nan)
     known = x[~np.isnan(x)]
     values, rows = np.unique(known, return_counts=True)
-    if len(known) < _FEWEST or len(values) < _DIFFERENT:
+    if len(known) < _FEWEST:
         return []
-    low = _of_end(x, values, rows, upper=False) or _spike(x, values, rows)
-    if low is not None:
-        values, rows = values[values >= low.nearest], rows[values >= low.nearest]
-    high = _of_end(x, values, rows, upper=True)
+    found: list[Apart | None] = [*_remote(x, values, rows)]
+    for apart in found:
+        x = np.where(np.isin(np.arange(len(x)), apart.rows), np.nan, x) if apart is not None else x
+    values, rows = np.unique(x[~np.isnan(x)], return_counts=True)
+    if len(values) >= _DIFFERENT:
+        low = _of_end(x, values, rows, upper=False) or _spike(x, values, rows)
+        if low is not None:
+            values, rows = values[values >= low.nearest], rows[values >= low.nearest]
+        found += [low, _of_end(x, values, rows, upper=True)]
     return [
-        apart._replace(column=column.name, values=np.unique(cells[apart.rows]).tolist())
-        for apart in (low, high)
+        apart._replace(
+            column=column.name, values=np.unique(cells[apart.rows]).tolist(), stretch=_stretch(known, cells[apart.rows])
+        )
+        for apart in found
         if apart is not None
     ]
+
+
+def _stretch(known: Numbers, apart: Numbers) -> float:
+    """Standard deviation of known cells, over that of those that are not among these values."""
+    largest = max(1.0, float(np.abs(known).max()))  # squares of huge numbers would overflow
+    others = float((known[~np.isin(known, apart)] / largest).std())
+    return float((known / largest).std()) / others if others else 1.0
+
+
+def _remote(x: Numbers, values: Numbers, rows: np.ndarray) -> list[Apart]:
+    """At one end, three cells to one in twenty that lie away from all others by many times the others' range.
+
+    Of a Pareto distribution with exponent 1 they do so in one sample of 10,000; one or two cells would more often.
+    """
+    upto = np.cumsum(rows)
+    most = int(_COMMON * upto[-1])
+    low = int(np.searchsorted(upto, most, side="right"))  # the first value that cannot be among the lowest cells
+    high = int(np.searchsorted(upto, upto[-1] - most, side="left"))
+    while True:  # what is near is no outlier
+        reach = _REMOTE * (values[high] - values[low])
+        if low > 0 and values[low] - values[low - 1] <= reach:
+            low -= 1
+        elif high + 1 < len(values) and values[high + 1] - values[high] <= reach:
+            high += 1
+        else:
+            break
+    median, spread = _robust(np.repeat(values[low : high + 1], rows[low : high + 1]))
+    spread = spread or float(values[high] - values[low])
+    ends = []
+    for near, first, cells in ((low, low - 1, upto[low] - rows[low]), (high, high + 1, upto[-1] - upto[high])):
+        if cells < _SEVERAL or not spread:
+            continue
+        beyond = np.flatnonzero(x < values[near] if first < near else x > values[near])
+        distance = abs(float(values[first]) - median) / spread
+        code = first in (0, len(values) - 1) and _is_code(values[first])
+        ends.append(Apart("", beyond.tolist(), [], float(values[near]), distance, code))
+    return ends
 
 
 def _of_end(x: Numbers, values: Numbers, rows: np.ndarray, *, upper: bool) -> Apart | None:
@@ -194,7 +250,7 @@ def _said(sort: _Sort, found: list[Apart], rows: int) -> Check:
         },
     }
     title, advice = _SAID[sort]
-    severity = "warning" if sort == "rare stand-in" else "info"
+    severity = "warning" if sort in ("rare stand-in", "scale") else "info"
     return Check("outliers", severity, evidence, f"{title}: {'; '.join(told)}{more}. {advice}", _SOURCE)
 
 

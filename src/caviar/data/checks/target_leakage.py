@@ -27,7 +27,7 @@ from caviar.data.words import listed
 ALMOST = {"classification": 0.85, "regression": 0.9}
 """Share of the errors, or of the variance, that a column removes to count as giving the target away almost exactly."""
 TOGETHER = 0.97
-"""The same for two columns together, where neither does it alone."""
+"""The same for two columns together, where neither does it alone; and for columns that are leaks beside each other."""
 TIMES = 2.0
 """All other columns together leave at least so many times as much open: a column that merely agrees with them is
 strong, not suspicious."""
@@ -107,10 +107,11 @@ class _Search:
             for i in np.argsort([-score.value for score in self.scores]).tolist()
             if i not in other_name and self.scores[i].value >= ALMOST[self.task]
         ]
+        near = [i for i in alone if self.scores[i].value >= TOGETHER]  # several leaks must not excuse each other
         checks += [
             self._check([i], "alone", self.scores[i])
             for i in alone[:3]
-            if self._others_know_less([i], self.losses[i], other_name)
+            if self._others_know_less([i], self.losses[i], [*other_name, *(near if i in near else [])])
         ]
         if not alone and not other_name:
             checks += self._by_two()
