@@ -21,8 +21,8 @@ from caviar.network.config import OPTIMIZERS, Config, OptimizerName
 from caviar.training.workbench import Workbench
 from diagnosis_sets import Data
 
-RANDOM, MORE = 50, 46
-"""Random configs among which the best is chosen, and further ones that may be healthy."""
+RANDOM, MORE, FURTHER = 50, 46, 96
+"""Random configs among which the best is chosen, and further ones that may be healthy, of the same and other shapes."""
 
 CHOOSING, COMPARING = (1, 2, 3), (21, 22, 23, 24)
 """Seeds of all configs, and of those near the best: by the latter they are compared with it."""
@@ -118,7 +118,8 @@ def losses_of(split: Split, configs: list[Config], seeds: tuple[int, ...], bench
 
 def find_pool(data: Data, split: Split, bench: Workbench) -> Pool:
     """Draw, train and compare the configs of one data set."""
-    drawn = random_configs(data)
+    base = random_configs(data)
+    drawn = [*base, *random_configs(data, seed=1)[:FURTHER]]
     first = losses_of(split, drawn, CHOOSING, bench)
     best = min((c for c in drawn[:RANDOM] if c in first), key=lambda config: float(first[config].mean()))
     near = [c for c in first if c == best or paired_gain(first[c], first[best]).low <= 0]
@@ -127,7 +128,7 @@ def find_pool(data: Data, split: Split, bench: Workbench) -> Pool:
     best = min((c for c in drawn[:RANDOM] if c in both), key=lambda config: float(both[config].mean()))
     healthy = [c for c in again if c == best or paired_gain(again[c], again[best]).low <= 0]
     loss = {config: float(again[config].mean()) for config in again}
-    plain = [c for c in healthy if not (c.batch_norm or c.layer_norm or c.dropout)]
+    plain = [c for c in healthy if c in base and not (c.batch_norm or c.layer_norm or c.dropout)]
     return Pool(
         best=best,
         plain=min(plain or [best], key=loss.__getitem__),

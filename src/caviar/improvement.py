@@ -371,9 +371,9 @@ class _Loop:
                 trained.extend(configs)
                 return self.bench.train(split, configs)
 
-            seen = examine(self.split, self.start, train, seeds, self.metric)
+            seen = examine(self.split, self.start, train, seeds, self.metric, optimal_error=self.optimal_error)
             self.bench.keep(self.split, seen.scores)
-            found = findings_of(seen, optimal_error=self.optimal_error)
+            found = findings_of(seen)
             return {"findings": [one.to_json() for one in found], "trained": [one.to_json() for one in trained]}
 
         looked = self.folder.plan("findings", look)

@@ -8,6 +8,7 @@ import numpy as np
 
 from caviar.data.read import read
 from caviar.data.split import Split, split
+from caviar.diagnosis.bias_variance import bias_variance
 from caviar.diagnosis.subject import Companion, CompanionKind, Subject
 from caviar.network.config import Config
 from caviar.training.scores import Score, constant_score
@@ -47,10 +48,18 @@ def score(config: Config | None = None, *, loss: Any = 1.0, error: Any = 0.1, ro
     return Score(config=config or Config(), loss=losses, error=errors, **(settings | others))
 
 
-def subject(scores: Sequence[Score], rows: Split, **others: Any) -> Subject:
+def subject(
+    scores: Sequence[Score],
+    rows: Split,
+    optimal_error: float | None = None,
+    tolerance: float | None = None,
+    **others: Any,
+) -> Subject:
     """What a finder reads, made of scores; other parts as given."""
     constant = constant_score(rows, "error" if rows.task == "classification" else "rmse", scores[0].on)
-    return Subject(rows, scores[0].config, (), tuple(scores), constant, **others)
+    sound = any(score.status != "diverged" for score in scores)
+    gaps = bias_variance(scores, rows, optimal_error, tolerance) if sound else None
+    return Subject(rows, scores[0].config, (), tuple(scores), constant, gaps=gaps, **others)
 
 
 def companion(kind: CompanionKind, before: Sequence[Score], after: Sequence[Score]) -> Companion:

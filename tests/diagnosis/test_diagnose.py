@@ -96,7 +96,7 @@ def test_a_rate_that_blows_up_is_the_only_finding(noise):
 def test_what_hurts_most_comes_first():
     rows = classes(2_000, 60)
     scores = [score(error=0.3, rows=60, train_error=0.15), score(error=0.3, rows=60, train_error=0.15)]
-    found = findings_of(subject([*scores, score(status="diverged", rows=60)], rows), optimal_error=0.0)
+    found = findings_of(subject([*scores, score(status="diverged", rows=60)], rows, optimal_error=0.0))
     assert [finding.name for finding in found] == ["diverged", "high_bias", "high_variance"]
     assert found[0] == sanity.diverged([*scores, score(status="diverged", rows=60)])[0]
     assert found[1:] == bv.findings(bv.bias_variance(scores, rows, 0.0), rows)
@@ -105,7 +105,7 @@ def test_what_hurts_most_comes_first():
 def test_optimal_error_and_tolerance_are_handed_on():
     rows = classes(2_000, 60)
     scores = [score(error=0.3, rows=60, train_error=0.15)]
-    given = findings_of(subject(scores, rows), optimal_error=0.15, tolerance=0.03)
+    given = findings_of(subject(scores, rows, optimal_error=0.15, tolerance=0.03))
     assert [finding.name for finding in given] == ["high_variance"]
     assert (given[0].evidence["optimal_error"], given[0].evidence["tolerance"]) == (0.15, 0.03)
 

@@ -122,7 +122,7 @@ def test_only_a_network_that_is_plainly_bad_gets_a_second_look(moons):
     looks, seen = trained_for(moons, **wide, dropout=0.95)
     assert looks == [4, 3]  # two lanes of two have room for no regularisation and the far rates
     assert {c.name for c in seen.companions} >= {"no regularisation", "learning rate / 30", "learning rate x 30"}
-    assert [f.name for f in findings_of(seen)][0] == "over_regularized"
+    assert findings_of(seen)[0].name == "over_regularized"
 
 
 def test_what_is_set_against_all_custom_is_tried_beside_it_whatever_the_network_does(moons):

@@ -30,6 +30,7 @@ _MOST = 0.5
 _TINY = 8
 """Units of a layer below which a network may be too small for anything."""
 
+_STILL: tuple[FindingName, ...] = ("plateau", "saddle")
 _SLOW: tuple[FindingName, ...] = ("learning_rate_too_low", "undertrained", "batch_too_large")
 
 
@@ -52,19 +53,24 @@ def _of_slow(found: list[Finding], far: dict[FindingName, float]) -> list[Findin
 
 def _of_long(found: list[Finding], far: dict[FindingName, float]) -> list[Finding]:
     """A lower rate helps a network that was trained far too long."""
-    names = {f.name for f in found}
-    long = far["undertrained"] <= 1 / USUAL and far["learning_rate_too_low"] > 1 / USUAL
-    if not long or not {"overtrained", "learning_rate_too_high"} <= names:
+    severities: dict[FindingName, Severity] = {f.name: f.severity for f in found}
+    if not {"overtrained", "learning_rate_too_high"} <= severities.keys():
+        return found
+    long = far["undertrained"] <= 1 / USUAL or severities["overtrained"] != "info"
+    if not long or far["learning_rate_too_low"] <= 1 / USUAL:
         return found
     return _led_by("overtrained", ["overtrained", "learning_rate_too_high"], found)
 
 
 def _of_tiny(found: list[Finding], subject: Subject) -> list[Finding]:
-    """High bias comes before a rate, or epochs, that explain less than half of it, where a layer is tiny."""
+    """High bias comes before a rate, or epochs, that explain less than half of it, where a layer is tiny.
+
+    So it does before a plateau or a saddle: a tiny network has little to learn with.
+    """
     weighty = {finding.name for finding in found if finding.severity != "info"}
     if "high_bias" not in weighty or not _is_tiny(subject.config):
         return found
-    far, behind = departures(subject), set[FindingName]()
+    far, behind = departures(subject), set[FindingName](_STILL)
     if far["learning_rate_too_low"] < USUAL and _accounts_for(subject, subject.gaps) < _MOST:
         behind.add("learning_rate_too_low")
     if far["undertrained"] < USUAL:

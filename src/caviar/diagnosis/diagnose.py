@@ -22,6 +22,7 @@ from caviar.diagnosis import (
 from caviar.diagnosis.cause import settled
 from caviar.diagnosis.examine import check_same_config, examine, subject
 from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName
+from caviar.diagnosis.optimal_error import given_error
 from caviar.diagnosis.subject import Subject
 from caviar.errors import BadData
 from caviar.network.config import Config
@@ -57,6 +58,7 @@ _CAUSES: tuple[FindingName, ...] = (
     "learns_shuffled_labels",
     "unnormalized_inputs",
     "outliers",
+    "duplicate_rows",
     "conflicting_labels",
     "label_noise",
     "missing_class",
@@ -65,6 +67,7 @@ _CAUSES: tuple[FindingName, ...] = (
     "distribution_shift",
     "row_order",
     "nearly_empty_column",
+    "too_few_rows",
     "wrong_loss",
     "wrong_output_activation",
     "symmetric_units",
@@ -121,11 +124,14 @@ def diagnose(
         order of the recipe.
 
     Raises:
-        BadData: no runs, runs of different configs, or seeds that were not trained on the same folds.
+        BadData: no runs, runs of different configs, seeds that were not trained on the same folds, or an optimal error
+            that cannot be.
     """
+    if optimal_error is not None:
+        given_error(optimal_error, split)  # before anything is trained
     if isinstance(what, Config):
         seeds = [what.seed + i for i in range(SEEDS)]
-        seen = examine(split, what, train, seeds)
+        seen = examine(split, what, train, seeds, optimal_error=optimal_error, tolerance=tolerance)
     else:
         given = [what] if isinstance(what, Run) else list(what)
         if not given:
@@ -137,15 +143,12 @@ def diagnose(
             raise BadData(
                 "caviar.diagnose needs rows that were held out, got none. Split with dev rows, or train on folds."
             )
-        seen = subject(given, split)
-    return findings_of(seen, optimal_error=optimal_error, tolerance=tolerance)
+        seen = subject(given, split, optimal_error=optimal_error, tolerance=tolerance)
+    return findings_of(seen)
 
 
-def findings_of(seen: Subject, *, optimal_error: float | None = None, tolerance: float | None = None) -> list[Finding]:
-    """What limits the networks of a subject; arguments as in `diagnose`."""
-    if optimal_error is not None or tolerance is not None:
-        asked = (seen.scores, seen.split, optimal_error, tolerance)
-        seen = dataclasses.replace(seen, gaps=seen.gaps and bias_variance.bias_variance(*asked, runs=seen.runs))
+def findings_of(seen: Subject) -> list[Finding]:
+    """What limits the networks of a subject, in the order of `diagnose`."""
     found = [finding for finder in FINDERS for finding in finder(seen)]
     if seen.gaps is not None:
         found += bias_variance.findings(seen.gaps, seen.split)

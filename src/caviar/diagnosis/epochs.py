@@ -76,7 +76,7 @@ def find(subject: Subject) -> list[Finding]:
     curves = curves_of(subject)
     if curves is None:
         return []
-    return _undertrained(curves) or _overtrained(curves, subject.config) or _cut_short(subject, curves)
+    return _undertrained(curves, subject) or _overtrained(curves, subject.config) or _cut_short(subject, curves)
 
 
 def curves_of(subject: Subject) -> Curves | None:
@@ -171,7 +171,7 @@ def rise_since_lowest(curves: Curves) -> tuple[int, float, Estimate]:
     return int(smooth.mean(axis=0).argmin()) + 1, float(lowest.mean()), rise
 
 
-def _undertrained(curves: Curves) -> list[Finding]:
+def _undertrained(curves: Curves, subject: Subject) -> list[Finding]:
     gain, last = gain_of_more_epochs(curves), curves.held_out.shape[1] - 1
     now = float(_level(curves.held_out, last).mean())
     way = curves.way(now)
@@ -186,7 +186,9 @@ def _undertrained(curves: Curves) -> list[Finding]:
         "longer, or faster: a better optimiser, another learning rate."
     )
     evidence = {"epochs": curves.epochs, "loss": now, "constant_loss": curves.constant, "gain": gain.to_json()}
-    return [Finding("undertrained", "warning", evidence, meaning, _LONGER)]
+    # Where hardly a training row is missed, more epochs make the network surer of what it decides already.
+    fits = subject.gaps is not None and subject.gaps.train.value < subject.gaps.tolerance
+    return [Finding("undertrained", "info" if fits else "warning", evidence, meaning, _LONGER)]
 
 
 def _cut_short(subject: Subject, curves: Curves) -> list[Finding]:

@@ -66,7 +66,14 @@ _NEXT_TO_NOTHING = {"dropout": 1e-6, "input_noise": 1e-9, "mixup": 1e-6, "max_no
 
 
 def examine(
-    split: Split, config: Config, train: Train, seeds: Sequence[int], metric: MetricName | None = None
+    split: Split,
+    config: Config,
+    train: Train,
+    seeds: Sequence[int],
+    metric: MetricName | None = None,
+    *,
+    optimal_error: float | None = None,
+    tolerance: float | None = None,
 ) -> Subject:
     """Train a config's networks and their companions in one list, and measure them.
 
@@ -76,16 +83,19 @@ def examine(
         train: trains networks.
         seeds: of its networks, at least one.
         metric: of the scores; None is error or rmse.
+        optimal_error: see `bias_variance`.
+        tolerance: alike.
     """
     mine, places = _own(split, config, seeds), _places(split, config, seeds)
     runs = train(split, [*mine, *(place.network for place in places)])
     own, others = runs[: len(mine)], runs[len(mine) :]
-    seen = subject(own, split, list(zip(places, others, strict=True)), metric)
+    beside = list(zip(places, others, strict=True))
+    seen = subject(own, split, beside, metric, optimal_error=optimal_error, tolerance=tolerance)
     left = _second_look(seen, places, seeds)
     if not left:
         return seen
-    beside = train(split, [place.network for place in left])
-    more = _companions(seen.runs, split, list(zip(left, beside, strict=True)), metric)
+    runs = train(split, [place.network for place in left])
+    more = _companions(seen.runs, split, list(zip(left, runs, strict=True)), metric)
     return dataclasses.replace(seen, companions=(*seen.companions, *more))
 
 
@@ -138,6 +148,9 @@ def subject(
     split: Split,
     companions: Sequence[tuple[Place, Run]] = (),
     metric: MetricName | None = None,
+    *,
+    optimal_error: float | None = None,
+    tolerance: float | None = None,
 ) -> Subject:
     """What was trained, measured.
 
@@ -146,6 +159,8 @@ def subject(
         split: they were trained on it.
         companions: what was changed, and the network, with a seed and fold of one of the runs.
         metric: of the scores; None is error or rmse.
+        optimal_error: see `bias_variance`.
+        tolerance: alike.
     """
     by_seed: dict[int, list[Run]] = {}
     for run in runs:
@@ -162,7 +177,7 @@ def subject(
         start=_probed(split, runs[0], starting_weights(runs[0].config, split)),
         end=next((seen for run in runs if run.best_epoch and (seen := _probed(split, run, run.weights))), None),
         companions=_companions(runs, split, companions, metric),
-        gaps=bias_variance(scores, split, runs=runs) if sound else None,
+        gaps=bias_variance(scores, split, optimal_error, tolerance, runs=runs) if sound else None,
     )
 
 

@@ -19,7 +19,7 @@ from caviar.diagnosis.subject import Companion, CompanionKind, Subject
 STUCK = 0.7
 """Share of the constant model's training error from which a network counts as stuck."""
 
-_OF_LOSS, _OF_CONSTANT = 0.1, 0.01
+OF_LOSS, _OF_CONSTANT = 0.1, 0.01
 """A gain matters from these shares on: of the network's own loss, and of the constant model's."""
 
 _SEED_NOISES = 2.0
@@ -60,7 +60,7 @@ class Better:
 
 
 def better(subject: Subject, *kinds: CompanionKind) -> list[Better]:
-    """The companions of these kinds that do better, the largest gain first."""
+    """The companions of these kinds that do better, the best first."""
     if subject not in _known:  # every finder asks, and intervals take time
         _known[subject] = _all_better(subject)
     return [one for one in _known[subject] if one.companion.kind in kinds]
@@ -70,7 +70,7 @@ _known: WeakKeyDictionary[Subject, list[Better]] = WeakKeyDictionary()
 
 
 def _all_better(subject: Subject) -> list[Better]:
-    """The companions that do better, the largest gain first.
+    """The companions that do better, the lowest loss first: gains of different seeds cannot be compared.
 
     A companion has one or two seeds, too few to know their noise by: it is taken from the subject's own seeds - where
     these scatter widely, the companion must be better than the best of them - and the interval is that of rows,
@@ -84,10 +84,10 @@ def _all_better(subject: Subject) -> list[Better]:
         before, after = (np.mean([s.loss for s in scores], axis=0) for scores in (companion.against, companion.scores))
         gain, loss = paired_gain(before[None], after[None], level), float(before.mean())
         beyond_noise = gain.value > _SEED_NOISES * noise / len(companion.scores) ** 0.5
-        beyond_best = best_seed - float(after.mean()) > max(_OF_LOSS * best_seed, of_constant)
-        if gain.low > 0 and gain.value > max(_OF_LOSS * loss, of_constant) and (beyond_noise or beyond_best):
+        beyond_best = best_seed - float(after.mean()) > max(OF_LOSS * best_seed, of_constant)
+        if gain.low > 0 and gain.value > max(OF_LOSS * loss, of_constant) and (beyond_noise or beyond_best):
             found.append(Better(companion, gain, loss))
-    return sorted(found, key=lambda one: -one.gain.value)
+    return sorted(found, key=lambda one: one.loss - one.gain.value)
 
 
 def severity(subject: Subject, one: Better) -> Severity:

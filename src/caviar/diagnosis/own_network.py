@@ -71,13 +71,19 @@ def _wrong_gradients(subject: Subject, own: Own, weights: Weights, x: Numbers) -
     y = np.asarray(split.y[_chosen(split)])
     output, loss = output_for(config, split.outputs), loss_for(config, split.outputs)
 
-    def mean_loss(theta: Weights) -> Array:
-        z = own(theta, jnp.asarray(x, jnp.float64), None)
+    paths, tree = jax.tree_util.tree_flatten_with_path(weights)
+    leaves = {jax.tree_util.keystr(path): np.asarray(leaf, np.float64) for path, leaf in paths}
+    used = [name for name, still in _still(own, weights, x).items() if not still]  # of the others that is told
+    if not used:
+        return []
+
+    def mean_loss(theta: dict[str, Array]) -> Array:
+        z = own(jax.tree.unflatten(tree, (leaves | theta).values()), jnp.asarray(x, jnp.float64), None)
         delta = jnp.asarray(config.huber_delta)
         return losses(z, targets(jnp.asarray(y), z), output=output, loss=loss, delta=delta).mean()
 
     try:
-        checked = check_gradients(mean_loss, weights, at_most=_MEASURED)
+        checked = check_gradients(mean_loss, {name: leaves[name] for name in used}, at_most=_MEASURED)
     except BadLoss:  # its own precision, or a draw that takes no key: what cannot be measured is no fault
         return []
     return gradient_findings(checked)
@@ -114,16 +120,18 @@ def _interacting(own: Own, weights: Weights, x: Numbers) -> list[Finding]:
 
 def _without_gradient(own: Own, all_weights: list[Weights], x: Numbers) -> list[Finding]:
     """Arrays that no answer depends on, with the starting weights and with the trained ones."""
+    seen = [_still(own, weights, x) for weights in all_weights]
+    return without_gradient([name for name in seen[0] if all(one[name] for one in seen)], len(seen[0]))
+
+
+def _still(own: Own, weights: Weights, x: Numbers) -> dict[str, bool]:
+    """Whether the gradient of an array is exactly 0, by its name."""
     stream = np.random.Generator(np.random.Philox(key=0))
     direction = stream.normal(size=(own.outputs, x.shape[1]))
-    names, still = [], []
-    for weights in all_weights:
-        answers, back = jax.vjp(lambda w: own(w, jnp.asarray(x), None), jax.tree.map(jnp.asarray, weights))
-        (gradient,) = back(jnp.asarray(direction, answers.dtype))
-        leaves = jax.tree_util.tree_leaves_with_path(gradient)
-        names = [jax.tree_util.keystr(path) for path, _ in leaves]
-        still.append([bool((np.asarray(leaf) == 0).all()) for _, leaf in leaves])
-    return without_gradient([name for name, own in zip(names, np.all(still, axis=0), strict=True) if own], len(names))
+    answers, back = jax.vjp(lambda w: own(w, jnp.asarray(x), None), jax.tree.map(jnp.asarray, weights))
+    (gradient,) = back(jnp.asarray(direction, answers.dtype))
+    leaves = jax.tree_util.tree_leaves_with_path(gradient)
+    return {jax.tree_util.keystr(path): bool((np.asarray(leaf) == 0).all()) for path, leaf in leaves}
 
 
 def without_gradient(names: list[str], arrays: int) -> list[Finding]:

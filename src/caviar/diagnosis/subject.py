@@ -81,7 +81,7 @@ class Subject:
         start: the first network with its starting weights; None where no network was at hand.
         end: the first network that did not diverge, with the weights it kept; None where there is none.
         companions: may be empty.
-        gaps: bias and variance by an estimated optimal error; None where all networks diverged.
+        gaps: bias and variance; None where all networks diverged.
     """
 
     split: Split

@@ -19,7 +19,6 @@ from caviar.data.read import read
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.data.task import Task
-from caviar.diagnosis.bias_variance import BiasVariance, bias_variance
 from caviar.diagnosis.data import diagnose_data
 from caviar.diagnosis.diagnose import findings_of, ordered
 from caviar.diagnosis.examine import examine
@@ -236,9 +235,7 @@ class _Look:
             self.tell.say(sentence)
         self.tell.stage("Diagnosis")
         seen = self._examined(Candidate(self.start, self.split))
-        sound = any(score.status != "diverged" for score in seen.scores)
-        gaps = bias_variance(seen.scores, self.split, self.optimal_error, runs=seen.runs) if sound else None
-        closer = self._closer(seen, gaps)
+        closer = self._closer(seen)
         findings = self._findings(seen, [*about_data.findings, *(closer.findings if closer else ())])
         self.tell.say(f"found: {', '.join(finding.name for finding in findings) or 'nothing'}")
         fixed, then = (None, None) if not self.most else self._fixed(findings, about_data.findings)
@@ -250,7 +247,7 @@ class _Look:
             own=self.own,
             about_data=about_data,
             seen=seen,
-            gaps=gaps,
+            gaps=seen.gaps,
             closer=closer,
             findings=findings,
             advice=[Advice.on(finding, self.start, self.split) for finding in findings],
@@ -270,20 +267,20 @@ class _Look:
 
     def _examined(self, what: Candidate) -> Subject:
         """The networks of a config and their companions, measured; their scores are known to the remedies."""
-        seen = examine(what.split, what.config, self.bench.train, self.seeds)
+        seen = examine(what.split, what.config, self.bench.train, self.seeds, optimal_error=self.optimal_error)
         self.bench.keep(what.split, seen.scores)
         return seen
 
-    def _closer(self, seen: Subject, gaps: BiasVariance | None) -> CloserLook | None:
+    def _closer(self, seen: Subject) -> CloserLook | None:
         """The closer look, where it was asked for."""
         if not self.thorough:
             return None
         self.tell.stage("A closer look")
-        optimal = 0.0 if gaps is None else gaps.optimal.low
+        optimal = 0.0 if seen.gaps is None else seen.gaps.optimal.low
         return closer_look(seen, self.bench.train, optimal=optimal, tell=self.tell.say)
 
     def _findings(self, seen: Subject, about_data: Sequence[Finding]) -> list[Finding]:
-        return ordered([*about_data, *findings_of(seen, optimal_error=self.optimal_error)])
+        return ordered([*about_data, *findings_of(seen)])
 
     def _fixed(
         self, findings: Sequence[Finding], about_data: Sequence[Finding]

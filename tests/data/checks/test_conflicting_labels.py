@@ -47,12 +47,15 @@ def test_quantities_conflict_when_they_differ_by_much():
     assert not check_conflicting_labels(table(columns, y)).checks
     y[400:] += 0.1
     assert not check_conflicting_labels(table(columns, y)).checks
-    y[400:410] += 3
+    y[400:410] += 2
     (check,) = check_conflicting_labels(table(columns, y)).checks
     gaps = (y[400:410] - y[:10]) / y.std()
     assert check.evidence["rows"] == 20
     assert check.evidence["floor"] == pytest.approx((gaps**2 / 2).sum() / 430)
     assert check.severity == "warning"
+    y[400:430] += 3
+    (check,) = check_conflicting_labels(table(columns, y)).checks
+    assert check.severity == "critical"
 
 
 def test_the_task_can_be_said():

@@ -48,11 +48,12 @@ def test_few_distinct_values_are_said_to_be_skipped():
     assert "284 rows of 300" in found.skipped[0]
 
 
-def test_a_table_of_few_different_rows_is_an_info():
+@pytest.mark.parametrize(("times", "severity"), [(3, "warning"), (9, "critical")])
+def test_rows_that_are_few_whatever_their_number(times, severity):
     columns, y = clean(rows=50)
-    (check,) = check_duplicate_rows(table(*again(columns, y, np.repeat(np.arange(50), 3)))).checks
-    assert check.severity == "info"
-    assert check.evidence["share"] == 0.75
+    (check,) = check_duplicate_rows(table(*again(columns, y, np.repeat(np.arange(50), times)))).checks
+    assert check.severity == severity
+    assert check.evidence["share"] == times / (times + 1)
 
 
 def test_images_that_repeat():

@@ -40,6 +40,14 @@ def test_one_column_unscaled_and_own_transformers():
     assert check_unnormalized_inputs(caviar.split(table(), transformer=small)).checks == ()
 
 
+@pytest.mark.parametrize(("mean", "spread"), [(0, 0.05), (5, 0.4), (0, 12), (20, 3)])
+def test_inputs_of_another_size_than_networks_start_from(mean, spread):
+    column = RNG.normal(mean, spread, 400)
+    read = caviar.read(pl.DataFrame({"a": RNG.normal(size=400), "b": column, "y": RNG.integers(0, 2, 400)}), "y")
+    (found,) = check_unnormalized_inputs(caviar.split(read, scale=None)).checks
+    assert list(found.evidence["columns"]) == ["b"]
+
+
 def test_images_as_they_are():
     pixels = RNG.integers(0, 256, (60, 4, 4, 1)).astype(np.uint8)
     read = caviar.read((pixels, [0, 1] * 30))

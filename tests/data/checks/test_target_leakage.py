@@ -33,6 +33,15 @@ def test_a_noisy_copy_of_the_label_is_found(seed):
         assert score["rows"] == 2000
 
 
+def test_leaks_do_not_excuse_each_other():
+    columns, y = clean(2000)
+    random = np.random.default_rng(0)
+    leaks = {f"leak{i}": y + 0.1 * random.normal(size=2000) for i in range(3)}
+    found = check_target_leakage(table(columns | leaks, y)).checks
+    assert [check.severity for check in found] == ["warning"] * 3
+    assert sorted(check.evidence["columns"][0] for check in found) == sorted(leaks)
+
+
 def test_a_noisy_copy_of_a_quantity_is_found():
     columns, _ = clean(2000)
     random = np.random.default_rng(77)

@@ -16,7 +16,7 @@ from caviar.data.task import Task
 from caviar.data.words import count, has, listed
 
 NEARLY_EMPTY = 0.95
-_MANY_EMPTY = 0.25  # share of the columns that are nearly empty, from which something was lost
+_MOSTLY, _MANY = 0.9, 0.25  # share of missing cells, and of the columns that lack so many, from which much was lost
 """Share of missing cells above which a column is nearly empty."""
 
 _FEWEST_ROWS = 50  # below, different whole numbers are no sign of a key
@@ -73,7 +73,8 @@ def check_constant_feature(table: Table, task: Task | None = None) -> Checked:  
 def check_nearly_empty_column(table: Table, task: Task | None = None) -> Checked:  # noqa: ARG001
     """Columns without a known cell, or with more than 95 % missing.
 
-    A warning where something was lost: a column without a known cell, or one in four nearly empty. Else an info.
+    A warning where something was lost: a column without a known cell, or one in four, and two at least, with more than
+    90 % missing. Else an info.
     """
     shares = {c.name: c.null_count() / table.rows for c in table.features.get_columns()} if table.rows else {}
     empty = [name for name, share in shares.items() if share == 1]
@@ -94,7 +95,8 @@ def check_nearly_empty_column(table: Table, task: Task | None = None) -> Checked
     if not parts:
         return Checked()
     evidence = {"empty": empty, "missing": nearly, "rows": table.rows}
-    severity = "warning" if empty or len(nearly) >= _MANY_EMPTY * len(shares) else "info"
+    lost = empty or sum(share > _MOSTLY for share in shares.values()) >= max(2, _MANY * len(shares))
+    severity = "warning" if lost else "info"
     return Checked((Check("nearly_empty_column", severity, evidence, " ".join(parts), _SOURCE),))
 
 

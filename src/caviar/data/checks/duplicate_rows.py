@@ -10,6 +10,8 @@ from caviar.data.words import count, has
 
 MANY = 0.05
 """From this share of the rows on, repeats are worth a warning."""
+MOST = 0.8
+"""From this share on, the rows are few whatever their number."""
 _SHOWN = 5
 _SOURCE = "Barz & Denzler 2020, 'Do we train on test data?', J. Imaging 6(6); deepchecks' limit of 5 %."
 
@@ -24,8 +26,8 @@ def check_duplicate_rows(table: Table) -> Checked:
 
     Returns:
         `duplicate_rows` with the number of rows that repeat an earlier one, the largest groups and examples of row
-        numbers. A warning from 5 % of the rows on. Where more than half of the rows repeat others, the table has few
-        different rows, and it is an info.
+        numbers. A warning from 5 % of the rows on; critical where four in five repeat others: the table has far fewer
+        rows than it seems.
     """
     target = [] if table.target is None else [table.target.to_frame()]
     frame = comparable(table.cells).hstack([c for part in target for c in comparable(part).get_columns()])
@@ -45,7 +47,7 @@ def check_duplicate_rows(table: Table) -> Checked:
                 "coincidence.",
             )
         )
-    severity = "warning" if MANY <= share <= 0.5 else "info"
+    severity = "critical" if share >= MOST else "warning" if share >= MANY else "info"
     originals, sizes = np.unique(first[repeats], return_counts=True)
     order = np.argsort(-sizes, kind="stable")[:_SHOWN]
     groups = [[int(row) for row in np.flatnonzero(first == originals[i])[: _SHOWN + 1]] for i in order]

@@ -10,7 +10,7 @@ from caviar.data.split import Split
 from caviar.data.transformed import Transformed
 from caviar.data.words import count
 
-_LARGE, _SMALL = 10.0, 0.01
+_LARGE, _SMALL = 10.0, 0.1
 """Standard deviations, and distances of the mean from 0, beyond which an input is not of the size of the others."""
 
 _PER_COLUMN, _PER_CLASS = 10, 20
@@ -22,8 +22,8 @@ _KEPT = 20
 def check_unnormalized_inputs(split: Split) -> Checked:
     """Inputs that the scaling asked for leaves too large or too small (`scale=None`, "unscaled", an own transformer).
 
-    A warning when an input's standard deviation among the train rows is above 10 or below 0.01, or its mean farther
-    than 10 from 0; columns of 0 and 1 excepted. Rows that caviar scales cannot be meant.
+    A warning when an input's standard deviation among the train rows is above 10 or below 0.1, or its mean farther from
+    0 than 10, or than 10 standard deviations; columns of 0 and 1 excepted. Rows that caviar scales cannot be meant.
     """
     if not isinstance(split.preparation, Transformed) and all(
         getattr(column, "scale", "standard") is not None or getattr(column, "kind", "") == "boolean"
@@ -33,7 +33,8 @@ def check_unnormalized_inputs(split: Split) -> Checked:
     x = split.x_train
     spread, mean = x.std(axis=0, dtype=np.float64), x.mean(axis=0, dtype=np.float64)
     flag = ((x == 0) | (x == 1)).all(axis=0)
-    bad = np.flatnonzero(~flag & (spread > 0) & ((spread > _LARGE) | (spread < _SMALL) | (np.abs(mean) > _LARGE)))
+    far = np.abs(mean) > _LARGE * np.minimum(1.0, spread)
+    bad = np.flatnonzero(~flag & (spread > 0) & ((spread > _LARGE) | (spread < _SMALL) | far))
     if not len(bad):
         return Checked()
     names = split.preparation.names
