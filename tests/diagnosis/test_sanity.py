@@ -156,7 +156,29 @@ def test_rows_of_an_own_network_must_not_meet_in_test_mode():
 def test_arrays_of_an_own_network_that_receive_no_gradient_are_named():
     (found,) = own_network.find(own(stops))
     assert (found.name, found.severity) == ("no_gradient", "warning")
-    assert found.evidence == {"arrays": ["['inner']['b']", "['inner']['w']"], "of": 4}
+    assert found.evidence == {"arrays": ["inner.b", "inner.w"], "of": 4}
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+@jax.custom_vjp
+def product(x, w):
+    return x @ w
+
+
+product.defvjp(lambda x, w: (x @ w, (x, w)), lambda kept, g: (g @ kept[1].T, -(kept[0].T @ g)))
+
+
+def climbs(weights, x):
+    x = jnp.tanh(product(x, weights["inner"]["w"]) + weights["inner"]["b"][None, :])
+    return x @ weights["outer"]["w"] * weights["outer"]["scale"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_backward_pass_of_the_users_own_that_is_wrong_is_located():
+    (found,) = own_network.find(own(climbs))
+    assert (found.name, found.severity) == ("gradient_mismatch", "critical")
+    assert list(found.evidence["layers"]) == ["inner.w"]
+    assert "inner.w" in found.meaning
     json.dumps(found.to_json(), allow_nan=False)
 
 

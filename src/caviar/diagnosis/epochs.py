@@ -186,17 +186,34 @@ def _undertrained(curves: Curves, subject: Subject) -> list[Finding]:
         "longer, or faster: a better optimiser, another learning rate."
     )
     evidence = {"epochs": curves.epochs, "loss": now, "constant_loss": curves.constant, "gain": gain.to_json()}
-    # Where hardly a training row is missed, more epochs make the network surer of what it decides already.
-    fits = subject.gaps is not None and subject.gaps.train.value < subject.gaps.tolerance
-    return [Finding("undertrained", "info" if fits else "warning", evidence, meaning, _LONGER)]
+    return [Finding("undertrained", "warning" if _falls_short(subject, curves) else "info", evidence, meaning, _LONGER)]
+
+
+def _falls_short(subject: Subject, curves: Curves) -> bool:
+    """Whether a network that would get better is not good yet: many of the best would get a little better too.
+
+    Where hardly a training row is missed, more epochs make it surer of what it decides already. Otherwise a witness is
+    needed: a quick model that does better, a companion with longer steps that does, or epochs far fewer than usual.
+    """
+    gaps = subject.gaps
+    if gaps is None or gaps.train.value < gaps.tolerance:
+        return gaps is None
+    bound = gaps.optimal.bound
+    beaten = gaps.bias_verdict == "high" or (bound is not None and gaps.dev.low > bound.high)
+    return beaten or bool(better(subject, "higher rate")) or _cut(subject, curves)
+
+
+def _cut(subject: Subject, curves: Curves) -> bool:
+    """Whether there were far fewer epochs than usual."""
+    return epochs_planned(subject.config.changed(epochs=None), subject.split) >= _CUT * curves.epochs
 
 
 def _cut_short(subject: Subject, curves: Curves) -> list[Finding]:
     """So few epochs that no fall can be carried on: longer steps, which do what more epochs would, help."""
-    usual = epochs_planned(subject.config.changed(epochs=None), subject.split)
     faster = better(subject, "higher rate")
-    if usual < _CUT * curves.epochs or not faster or not (curves.train[:, -1] < curves.train[:, -2]).all():
+    if not _cut(subject, curves) or not faster or not (curves.train[:, -1] < curves.train[:, -2]).all():
         return []
+    usual = epochs_planned(subject.config.changed(epochs=None), subject.split)
     meaning = (
         f"Training ended after {count(curves.epochs, 'epoch')}, where {usual} are usual for so many rows, and the "
         f"training loss was still falling. {faster[0].sentence()} More epochs do what longer steps do. Train longer."

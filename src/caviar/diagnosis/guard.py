@@ -22,8 +22,11 @@ STUCK = 0.7
 OF_LOSS, _OF_CONSTANT = 0.1, 0.01
 """A gain matters from these shares on: of the network's own loss, and of the constant model's."""
 
-_SEED_NOISES = 2.0
-"""Standard deviations of the loss over seeds that a gain must exceed."""
+_SEED_NOISES = 3.0
+"""Standard deviations of the loss over seeds that a gain must exceed; they are known from a few seeds only."""
+
+_BELOW_BEST = 0.2
+"""Of the best seed's loss: by so much less a companion is better, however widely the seeds scatter."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ def _all_better(subject: Subject) -> list[Better]:
         before, after = (np.mean([s.loss for s in scores], axis=0) for scores in (companion.against, companion.scores))
         gain, loss = paired_gain(before[None], after[None], level), float(before.mean())
         beyond_noise = gain.value > _SEED_NOISES * noise / len(companion.scores) ** 0.5
-        beyond_best = best_seed - float(after.mean()) > max(OF_LOSS * best_seed, of_constant)
+        beyond_best = best_seed - float(after.mean()) > max(_BELOW_BEST * best_seed, of_constant)
         if gain.low > 0 and gain.value > max(OF_LOSS * loss, of_constant) and (beyond_noise or beyond_best):
             found.append(Better(companion, gain, loss))
     return sorted(found, key=lambda one: one.loss - one.gain.value)

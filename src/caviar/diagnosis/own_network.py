@@ -4,6 +4,8 @@ Examples that meet, arrays that are not used, and a backward pass that was writt
 running `apply` a few times in test mode; nothing is trained. Networks of caviar's layers are left out.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,7 +74,7 @@ def _wrong_gradients(subject: Subject, own: Own, weights: Weights, x: Numbers) -
     output, loss = output_for(config, split.outputs), loss_for(config, split.outputs)
 
     paths, tree = jax.tree_util.tree_flatten_with_path(weights)
-    leaves = {jax.tree_util.keystr(path): np.asarray(leaf, np.float64) for path, leaf in paths}
+    leaves = {_named(path): np.asarray(leaf, np.float64) for path, leaf in paths}
     used = [name for name, still in _still(own, weights, x).items() if not still]  # of the others that is told
     if not used:
         return []
@@ -131,7 +133,11 @@ def _still(own: Own, weights: Weights, x: Numbers) -> dict[str, bool]:
     answers, back = jax.vjp(lambda w: own(w, jnp.asarray(x), None), jax.tree.map(jnp.asarray, weights))
     (gradient,) = back(jnp.asarray(direction, answers.dtype))
     leaves = jax.tree_util.tree_leaves_with_path(gradient)
-    return {jax.tree_util.keystr(path): bool((np.asarray(leaf) == 0).all()) for path, leaf in leaves}
+    return {_named(path): bool((np.asarray(leaf) == 0).all()) for path, leaf in leaves}
+
+
+def _named(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".") or "weights"
 
 
 def without_gradient(names: list[str], arrays: int) -> list[Finding]:
