@@ -239,21 +239,6 @@ def test_a_quantity_is_spoken_of_as_variance_and_as_rmse():
     assert found.evidence["dev_rmse"]["value"] == pytest.approx(0.6**0.5 * split.target.std, rel=1e-3)
 
 
-@pytest.mark.parametrize(("moved", "name"), [(0.0, "label_noise"), (3.0, "data_mismatch")])
-def test_train_rows_that_are_harder_than_new_ones_bear_wrong_targets_or_are_others(moved, name):
-    stream = np.random.default_rng(0)
-    x, dev = stream.normal(size=(2_000, 2)), stream.normal(size=(1_000, 2)) + moved
-    train, held_out = (read((a, (a[:, 0] > 0).astype(int))) for a in (x, dev))
-    rows = split(train, dev=held_out, test=0)
-    missed = np.repeat([1.0, 0.0], [80, 920])
-    result = bv.bias_variance([score(error=missed, train_error=0.2)], rows, 0.2)
-    (found,) = bv.findings(result, rows)
-    assert (found.name, found.severity) == (name, "warning")
-    assert "20.0% of the rows that it was trained on, but only 8.0% of the rows" in found.meaning
-    near = bv.bias_variance([score(error=missed, train_error=0.09)], rows, 0.09)
-    assert name not in {f.name for f in bv.findings(near, rows)}
-
-
 def test_a_test_error_above_the_dev_error():
     split = classes(2_000, 60)
     gap = Estimate(0.05, 0.03, 0.07, 900)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,28 @@ def test_networks_on_a_share_of_the_rows_are_not_read(noise):
 def test_no_runs(noise):
     with pytest.raises(BadData, match=r"needs at least one run, got none\. Train one"):
         diagnose([], noise)
+
+
+def test_a_run_that_was_never_trained(noise, learned):
+    empty = dataclasses.replace(
+        learned[0], best_epoch=0, history={name: values[:0] for name, values in learned[0].history.items()}
+    )
+    with pytest.raises(BadData, match="networks that were trained, got one without an epoch"):
+        diagnose(empty, noise)
+
+
+def test_an_optimal_error_that_cannot_be_is_refused_before_anything_is_trained(noise, monkeypatch):
+    monkeypatch.setattr("caviar.diagnosis.diagnose.train", None)
+    with pytest.raises(BadData, match=r"must be in \[0, 1\), got 2"):
+        diagnose(LEARNER, noise, optimal_error=2)
+
+
+def test_dev_rows_of_one_class_are_said():
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    y = np.repeat([0, 1], [60, 40])
+    rows = split(read((x[:80], y[:80])), dev=read((x[80:], y[80:])), test=0)
+    (missing,) = (f for f in diagnose(LEARNER.changed(epochs=2), rows) if f.name == "missing_class")
+    assert "dev" in missing.meaning
 
 
 def test_runs_of_several_configs(noise, learned):

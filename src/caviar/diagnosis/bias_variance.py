@@ -26,7 +26,6 @@ from typing import Any, Literal
 import numpy as np
 
 from caviar.arrays import Numbers
-from caviar.data.checks.distribution_shift import check_distribution_shift
 from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.diagnosis.errors_of_rows import bridge_errors, train_errors
@@ -234,10 +233,6 @@ def findings(result: BiasVariance, split: Split) -> list[Finding]:
         found.append(
             dataclasses.replace(told.finding("data_mismatch", "warning", meaning, result.mismatch), source=_BRIDGE)
         )
-    if result.bridge is None and result.variance.high < -result.tolerance:
-        differ = any(check.severity != "info" for check in check_distribution_shift(split).checks)
-        meaning = told.harder_train + (told.other_inputs if differ else told.other_targets)
-        found.append(told.finding("data_mismatch" if differ else "label_noise", "warning", meaning, result.variance))
     if unknown := told.unknown:
         evidence = told.evidence | {"rows": result.dev.rows}
         found.append(Finding("too_few_rows", "info", evidence, unknown, _SOURCE))
@@ -344,32 +339,6 @@ class _Words:
             "of another kind than those that are trained on, and neither a larger network nor regularisation closes "
             "such a gap. Look at the dev rows that it gets wrong and at how they differ; then get training rows of "
             "that kind, weigh those there are more, or make training rows like them (augmentation, synthetic rows)."
-        )
-
-    @property
-    def harder_train(self) -> str:
-        """Train rows are harder than dev rows."""
-        result = self._result
-        return (
-            f"The network misses {self._of(result.train)} that it was trained on, but only {self._of(result.dev)} on "
-            f"rows it has not seen: {-result.variance.value:.1%} less (95 % interval {-result.variance.high:.1%} to "
-            f"{-result.variance.low:.1%}). Rows that were learned cannot be harder than new ones of the same kind. "
-        )
-
-    @property
-    def other_inputs(self) -> str:
-        """Why train rows are harder: they are others."""
-        return (
-            "The inputs of the sets differ too: dev rows are of an easier kind, and say little about rows like those "
-            "of train. Draw both from where the network will be used."
-        )
-
-    @property
-    def other_targets(self) -> str:
-        """Why train rows are harder: their targets are doubtful."""
-        return (
-            f"The inputs of both sets are alike, so that it is '{self._split.target.name}' that differs: many train "
-            "rows bear a wrong one. Look at the train rows that it gets wrong, and correct them or leave them out."
         )
 
     @property

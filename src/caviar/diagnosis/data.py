@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from caviar.data.checks.balance import check_missing_class
 from caviar.data.checks.check import Check, Checked
 from caviar.data.checks.distribution_shift import check_new_rows
 from caviar.data.checks.inputs import check_unnormalized_inputs
@@ -78,6 +79,7 @@ def finding_of(check: Check) -> Finding:
     return Finding(check.name, check.severity, check.evidence, check.meaning, check.source)
 
 
-def of_inputs(subject: Subject) -> list[Finding]:
-    """Inputs of a size that networks do not learn from: what a subject's split tells without its table."""
-    return [finding_of(check) for check in check_unnormalized_inputs(subject.split).checks]
+def of_split(subject: Subject) -> list[Finding]:
+    """Inputs of a size that networks do not learn from, and classes that a set lacks: what a split tells by itself."""
+    checked = check_unnormalized_inputs(subject.split) + check_missing_class(subject.split)
+    return [finding_of(check) for check in checked.checks]

@@ -11,6 +11,7 @@ from caviar.diagnosis import (
     data,
     epochs,
     gradients,
+    harder_rows,
     landscape,
     oscillation,
     output_and_loss,
@@ -34,7 +35,7 @@ SEEDS = 3
 """Networks of a config that is given to `diagnose` untrained."""
 
 FINDERS: tuple[Callable[[Subject], list[Finding]], ...] = (
-    data.of_inputs,
+    data.of_split,
     own_network.find,
     output_and_loss.find,
     sanity.find,
@@ -46,6 +47,7 @@ FINDERS: tuple[Callable[[Subject], list[Finding]], ...] = (
     landscape.find,
     batch.find,
     epochs.find,
+    harder_rows.find,
 )
 """What reads a subject, causes before what they cause."""
 
@@ -124,8 +126,8 @@ def diagnose(
         order of the recipe.
 
     Raises:
-        BadData: no runs, runs of different configs, seeds that were not trained on the same folds, or an optimal error
-            that cannot be.
+        BadData: no runs, one that was never trained, runs of different configs, seeds that were not trained on the
+            same folds, or an optimal error that cannot be.
     """
     if optimal_error is not None:
         given_error(optimal_error, split)  # before anything is trained
@@ -139,6 +141,11 @@ def diagnose(
                 "caviar.diagnose needs at least one run, got none. Train one with caviar.train(split, [config])."
             )
         check_same_config(given)
+        if any(not run.epochs for run in given):
+            raise BadData(
+                "caviar.diagnose needs networks that were trained, got one without an epoch. Train it, or hand in its "
+                "config."
+            )
         if not any(held_out(run.config, split).any() for run in given):
             raise BadData(
                 "caviar.diagnose needs rows that were held out, got none. Split with dev rows, or train on folds."
