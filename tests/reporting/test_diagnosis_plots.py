@@ -2,12 +2,13 @@
 
 import math
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 from test_plots import picture
 
-from caviar.diagnosis.subject import Probe
+from caviar.diagnosis.subject import CompanionKind, Probe
 from caviar.network.config import Config
 from caviar.reporting import diagnosis_plots
 
@@ -63,8 +64,9 @@ def test_companions_stand_beside_the_network():
             ("higher rate", 0.05, 9.0, "diverged"),
             ("lower rate", 0.002, 0.7, "finished"),
             ("plain", 0.01, 0.4, "finished"),
-            ("other start", 0.01, 0.6, "finished"),
+            *((kind, 0.01, 0.6, "finished") for kind in get_args(CompanionKind)[3:]),
         )
     ]
+    assert {one.kind for one in beside} == set(get_args(CompanionKind))
     told = picture(diagnosis_plots.companions, own, 0.01, beside, 0.69)
     assert {"the network", "constant model", *(f"{one.name} (1)" for one in beside)} <= set(told)

@@ -177,4 +177,9 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
     for name in _SPOILT:
         if name in once and once[name].severity == "warning":
             once[name] = dataclasses.replace(once[name], severity=worst)
-    return sorted(once.values(), key=lambda f: (-SEVERITIES.index(f.severity), place.get(f.name, len(place))))
+
+    def rank(finding: Finding) -> tuple[int, int]:
+        last = finding.name == "too_few_rows" and finding.severity == "info"  # what cannot be told explains nothing
+        return -SEVERITIES.index(finding.severity), len(place) if last else place.get(finding.name, len(place))
+
+    return sorted(once.values(), key=rank)

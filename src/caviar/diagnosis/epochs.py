@@ -181,9 +181,13 @@ def _undertrained(curves: Curves, subject: Subject) -> list[Finding]:
     meaning = (
         f"The held-out loss, {now:.3g} after {count(curves.epochs, 'epoch')}, is still falling. As it fell so far, "
         f"twice the epochs would take another {gain.value:.2g} from it (95 % interval {gain.low:.2g} to "
-        f"{gain.high:.2g}), which is "
-        f"{gain.value / way:.0%} of the way that it has come from the constant model's {curves.constant:.3g}. Train "
-        "longer, or faster: a better optimiser, another learning rate."
+        f"{gain.high:.2g})"
+        + (
+            f", {gain.value / way:.0%} of the way that it has come from the constant model's {curves.constant:.3g}"
+            if now < curves.constant
+            else f"; it has not yet come down to the constant model's {curves.constant:.3g}"
+        )
+        + ". Train longer, or faster: a better optimiser, another learning rate."
     )
     evidence = {"epochs": curves.epochs, "loss": now, "constant_loss": curves.constant, "gain": gain.to_json()}
     return [Finding("undertrained", "warning" if _falls_short(subject, curves) else "info", evidence, meaning, _LONGER)]

@@ -55,7 +55,7 @@ more_rare_rows = ask(
 )
 checked_labels = ask(
     "checked labels",
-    "Look at the rows that the finding lists, and correct their labels.",
+    "Look at the rows that the network gets wrong, those first that the finding lists, and correct their labels.",
     "A wrong label teaches what is wrong, and in dev and test it measures what is wrong.",
     "Northcutt et al. 2021",
 )

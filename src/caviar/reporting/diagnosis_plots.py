@@ -13,7 +13,16 @@ from caviar.training.record import Run
 from caviar.training.scores import Score
 
 _BAD = "#c53030"
-_MARKS: dict[CompanionKind, str] = {"higher rate": "^", "lower rate": "v", "plain": "D", "other start": "s"}
+_MARKS: dict[CompanionKind, tuple[str, float]] = {
+    "higher rate": ("^", 1.0),
+    "lower rate": ("v", 1.0),
+    "plain": ("D", 1.15),
+    "other start": ("s", 1 / 1.15),
+    "fitting output": ("P", 1.3),
+    "smaller batch": ("<", 1 / 1.3),
+    "larger batch": (">", 1 / 1.3),
+}
+"""The mark of a companion, and by what factor it stands beside its learning rate: not on top of others."""
 
 
 def epochs_of_all(runs: Sequence[Run], loss_name: str) -> str:
@@ -79,9 +88,9 @@ def companions(own: Sequence[Score], rate: float, beside: Sequence[Companion], c
     axes.axhline(constant, color=GREY, linestyle="--", linewidth=1, label="constant model")
     _marks(axes, rate, own, top, mark="o", label="the network", colour="black")
     for one in beside:
-        at = one.config.rate * {"plain": 1.15, "other start": 1 / 1.15}.get(one.kind, 1.0)  # side by side, not on top
+        mark, beside_it = _MARKS[one.kind]
         label = f"{one.name} ({len(one.scores)})"
-        _marks(axes, at, one.scores, top, mark=_MARKS[one.kind], label=label, colour=HELD_OUT)
+        _marks(axes, one.config.rate * beside_it, one.scores, top, mark=mark, label=label, colour=HELD_OUT)
     axes.set_xscale("log")
     axes.set_yscale("log")
     drawing.logarithmic(axes.yaxis)
