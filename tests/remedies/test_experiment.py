@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from caviar.diagnosis.intervals import paired_gain
 from caviar.network.config import Config
@@ -225,6 +226,16 @@ def test_losses_that_are_not_above_zero_have_no_ratio():
     half = 12.7062 * np.std([1.5, 1.0], ddof=1) / 2**0.5
     found = gain_by_ratio(before, after, 0.95)
     assert (found.low, found.value, found.high) == pytest.approx((1.25 - half, 1.25, 1.25 + half), rel=1e-5)
+
+
+def test_seeds_count_as_two_samples_where_pairs_tell_less():
+    """By hand: logarithms of the means 0, 0.2 and -1, -1.2, whose differences are 1 and 1.4; the same for all rows."""
+    before, after = (np.repeat(np.exp([[a], [b]]), 50, axis=1) for a, b in ((0, 0.2), (-1, -1.2)))
+    spread, freedom = 0.02, 2  # variance of each sample, and by Welch's formula
+    half = stats.t.ppf(0.975, freedom) * (2 * spread / 2) ** 0.5
+    assert half < stats.t.ppf(0.975, 1) * np.std([1, 1.4], ddof=1) / 2**0.5
+    found = gain_by_ratio(before, after, 0.95)
+    assert found.low == pytest.approx(before.mean() * -np.expm1(-(1.2 - half)), rel=1e-6)
 
 
 def test_two_seeds_that_happen_to_agree_are_no_proof():

@@ -217,10 +217,17 @@ def test_what_is_tried_first_against_a_finding(name, config, first, settings):
     assert (told, remedy.settings) == (first, settings)
 
 
+@pytest.mark.parametrize("rate", [1e-8, 1.0])
+def test_a_rate_far_from_the_usual_one_goes_back_to_it_first(rate):
+    name = "learning_rate_too_low" if rate < 0.001 else "learning_rate_too_high"
+    (_, remedy), *_ = against(name, Config(learning_rate=rate), best_rate=30 * rate)
+    assert (remedy.name, remedy.settings) == ("usual rate", {"learning_rate": 0.001})
+
+
 def test_the_best_epoch_and_the_best_rate_are_taken_from_the_evidence():
     (_, remedy), *_ = against("overtrained", Config(epochs=50), best_epoch=7)
     assert remedy.settings == {"stop_after": 7, "early_stopping": None}
-    (_, remedy), *_ = against("learning_rate_too_high", Config(learning_rate=1.0), best_rate=0.03)
+    (_, remedy), *_ = against("learning_rate_too_high", Config(learning_rate=0.1), best_rate=0.03)
     assert remedy.settings == {"learning_rate": 0.03}
 
 

@@ -14,6 +14,7 @@ _START = "course section 4 (initialisation); He et al. 2015; Glorot & Bengio 201
 _BATCH = "course section 5 (mini-batches: 64 to 512 rows)"
 _FEW_UNITS, _USUAL_UNITS = 32, 64
 _FEW_LAYERS = 2
+_AFAR = 300.0
 _USUAL_BATCH, _LARGE_BATCH = 64, 256
 
 _USUAL = {"weight_decay": 0.01, "dropout": 0.2, "input_noise": 0.1, "mixup": 0.2, "label_smoothing": 0.1}
@@ -48,6 +49,12 @@ def rate_seen_best(case: Case) -> Remedy | None:
         return None
     reason = "Of the rates that the diagnosis tried beside it, it did best."
     return _at_rate(case.config, best, "best rate seen", reason)
+
+
+def usual_rate_from_afar(case: Case) -> Remedy | None:
+    """The optimiser's default, where the rate is so far from it that factors of ten would not arrive."""
+    usual = case.config.changed(learning_rate=None).rate
+    return usual_rate(case) if not 1 / _AFAR < case.config.rate / usual < _AFAR else None
 
 
 def usual_rate(case: Case) -> Remedy | None:

@@ -60,6 +60,7 @@ from caviar.remedies.repairs import (
     usual_batch,
     usual_epochs,
     usual_rate,
+    usual_rate_from_afar,
     usual_regularisation,
     usual_settings,
     usual_width,
@@ -71,8 +72,16 @@ _thrice = longer_training(3)
 
 REMEDIES: Mapping[FindingName, list[Rule]] = {
     # Steps
-    "learning_rate_too_high": [rate_seen_best, slower(10), slower(100), usual_rate, warm_up, clipping],
-    "learning_rate_too_low": [rate_seen_best, faster(10), faster(100), usual_rate, adam],
+    "learning_rate_too_high": [
+        usual_rate_from_afar,
+        rate_seen_best,
+        slower(10),
+        slower(100),
+        usual_rate,
+        warm_up,
+        clipping,
+    ],
+    "learning_rate_too_low": [usual_rate_from_afar, rate_seen_best, faster(10), faster(100), usual_rate, adam],
     "diverged": [rate_seen_best, slower(10), slower(100), fitting_weights, usual_settings, clipping],
     "oscillating_loss": [rate_seen_best, slower(10), less_momentum, cosine_decay, larger_batch, clipping],
     "batch_too_small": [larger_batch, usual_batch, slower(10)],
