@@ -1,11 +1,14 @@
 """Trained too short or too long: found in made curves and in real ones, and not in healthy ones."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from caviar.data.split import Split
+from caviar.diagnosis.bias_variance import bias_variance
 from caviar.diagnosis.epochs import constant_loss, curves_of, find, gain_of_more_epochs, rise_since_lowest
 from caviar.diagnosis.subject import Probe, Subject
 from caviar.network.config import Config
@@ -225,3 +228,26 @@ def test_networks_that_diverged_are_left_out_and_those_that_stopped_stay():
     curves = curves_of(Subject(SPLIT, SMALL, (stopped, *others), whole.scores, whole.constant))
     np.testing.assert_array_equal(curves.held_out[0, 11:], short["dev_loss"][6])
     assert curves_of(Subject(SPLIT, SMALL, (gone,), whole.scores, whole.constant)) is None
+
+
+def test_epochs_cut_short_are_told_by_longer_steps_that_help():
+    """Two epochs that fall by next to nothing foretell nothing; at five times the rate the loss is half."""
+    slow = made(networks(np.array([1.05, 1.04]), noise=0.001, n=3), kept=1.04, spread=0.01)
+    faster = made_scores.companion("higher rate", slow.scores[:1], [made_scores.score(loss=slow.scores[0].loss / 2)])
+    beside = dataclasses.replace(slow, companions=(faster,))
+    assert [f.evidence for f in find(slow) if "usual_epochs" in f.evidence] == []
+    (found,) = find(beside)
+    assert (found.name, found.evidence["epochs"], found.evidence["usual_epochs"]) == ("undertrained", 2, 60)
+    assert found.severity in ("warning", "critical")
+    stopped = dataclasses.replace(beside, config=SMALL.changed(early_stopping=1))
+    assert find(stopped) == []
+
+
+def test_a_network_that_fits_its_rows_is_undertrained_by_the_way_only():
+    falls = made(networks(1.0 - 0.015 * EPOCHS, noise=0.003))
+    gaps = bias_variance([made_scores.score(train_error=0.0, rows=300)], SPLIT)
+    (found,) = find(dataclasses.replace(falls, gaps=gaps))
+    assert (found.name, found.severity) == ("undertrained", "info")
+    misses = bias_variance([made_scores.score(train_error=0.5, rows=300)], SPLIT, 0.1)
+    (found,) = find(dataclasses.replace(falls, gaps=misses))
+    assert found.severity == "warning"

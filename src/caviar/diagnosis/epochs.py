@@ -208,8 +208,10 @@ def _falls_short(subject: Subject, curves: Curves) -> bool:
 
 
 def _cut(subject: Subject, curves: Curves) -> bool:
-    """Whether there were far fewer epochs than usual."""
-    return epochs_planned(subject.config.changed(epochs=None), subject.split) >= _CUT * curves.epochs
+    """Whether there were far fewer epochs than usual, and not because the held-out loss rose."""
+    config = subject.config
+    usual = epochs_planned(config.changed(epochs=None), subject.split)
+    return config.early_stopping is None and usual >= _CUT * curves.epochs
 
 
 def _cut_short(subject: Subject, curves: Curves) -> list[Finding]:
