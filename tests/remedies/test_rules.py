@@ -224,6 +224,27 @@ def test_a_rate_far_from_the_usual_one_goes_back_to_it_first(rate):
     assert (remedy.name, remedy.settings) == ("usual rate", {"learning_rate": 0.001})
 
 
+@pytest.mark.parametrize(
+    ("settings", "undone"),
+    [
+        ({"clip_norm": 1e-3}, {"clip_norm": None}),
+        ({"epsilon": 10.0}, {"epsilon": 1e-8}),
+        ({"warmup": 900.0}, {"schedule": "constant", "decay_rate": None, "warmup": 0.0}),
+        (
+            {"schedule": "exponential", "decay_rate": 0.3},
+            {"schedule": "constant", "decay_rate": None, "warmup": 0.0},
+        ),
+    ],
+)
+def test_what_keeps_steps_short_is_undone_first(settings, undone):
+    for name in ("learning_rate_too_low", "undertrained"):
+        (_, remedy), *_ = against(name, Config(epochs=30, **settings))
+        assert (remedy.name, remedy.settings) == ("steps of full length", undone)
+    for usual in ({}, {"schedule": "cosine", "warmup": 3.0}, {"schedule": "one_cycle"}, {"schedule": "exponential"}):
+        told = [remedy.name for _, remedy in against("undertrained", Config(epochs=30, **usual))]
+        assert "steps of full length" not in told
+
+
 def test_the_best_epoch_and_the_best_rate_are_taken_from_the_evidence():
     (_, remedy), *_ = against("overtrained", Config(epochs=50), best_epoch=7)
     assert remedy.settings == {"stop_after": 7, "early_stopping": None}

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import numpy as np
+
 from caviar.diagnosis.examine import PLAIN, fitting_start
 from caviar.network.activations import ActivationName
 from caviar.network.config import OF_LAYERS, Config
 from caviar.remedies.case import Case, Rule, fitting_weights_of, rounded
 from caviar.remedies.remedy import Remedy, with_layers
-from caviar.training.plan import last_epoch
+from caviar.training.plan import epochs_planned, last_epoch
+from caviar.training.schedules import learning_rates
 
 _RATE = "course section 6 (alpha comes first)"
 _START = "course section 4 (initialisation); He et al. 2015; Glorot & Bengio 2010"
@@ -15,6 +18,7 @@ _BATCH = "course section 5 (mini-batches: 64 to 512 rows)"
 _FEW_UNITS, _USUAL_UNITS = 32, 64
 _FEW_LAYERS = 2
 _AFAR = 300.0
+_LARGE_EPSILON, _SHORT = 1e-3, 0.2
 _USUAL_BATCH, _LARGE_BATCH = 64, 256
 
 _USUAL = {"weight_decay": 0.01, "dropout": 0.2, "input_noise": 0.1, "mixup": 0.2, "label_smoothing": 0.1}
@@ -67,6 +71,22 @@ def _at_rate(config: Config, rate: float, name: str, reason: str) -> Remedy | No
     treated = config.at_rate(float(f"{rate:.6g}"))
     settings = {field: new for field, (new, _) in treated.differences(config).items()}
     return Remedy(name, "training", settings, reason, "none", _RATE) if settings else None
+
+
+def steps_of_full_length(case: Case) -> Remedy | None:
+    """Undoes what keeps steps short: clipping, a large epsilon, a schedule at a fifth of the rate on average."""
+    config, usual = case.config, Config(optimizer=case.config.optimizer)
+    settings: dict[str, Any] = {name: None for name in ("clip_norm", "clip_value") if getattr(config, name) is not None}
+    if config.epsilon > _LARGE_EPSILON:
+        settings["epsilon"] = usual.epsilon
+    trained = np.arange(1, last_epoch(config, case.split) + 1)
+    rates = learning_rates(config, trained, steps_per_epoch=1, epochs=epochs_planned(config, case.split))
+    if rates.mean() < _SHORT * config.rate:
+        settings |= {"schedule": "constant", "decay_rate": None, "warmup": 0.0}
+    if not settings:
+        return None
+    reason = "Steps are kept shorter than the learning rate says, and training ends before the network has learned."
+    return Remedy("steps of full length", "training", settings, reason, "none", _RATE)
 
 
 def warm_up(case: Case) -> Remedy | None:

@@ -57,6 +57,7 @@ from caviar.remedies.repairs import (
     relu_units,
     robust_loss,
     slower,
+    steps_of_full_length,
     usual_batch,
     usual_epochs,
     usual_rate,
@@ -81,7 +82,15 @@ REMEDIES: Mapping[FindingName, list[Rule]] = {
         warm_up,
         clipping,
     ],
-    "learning_rate_too_low": [usual_rate_from_afar, rate_seen_best, faster(10), faster(100), usual_rate, adam],
+    "learning_rate_too_low": [
+        usual_rate_from_afar,
+        steps_of_full_length,
+        rate_seen_best,
+        faster(10),
+        faster(100),
+        usual_rate,
+        adam,
+    ],
     "diverged": [rate_seen_best, slower(10), slower(100), fitting_weights, usual_settings, clipping],
     "oscillating_loss": [rate_seen_best, slower(10), less_momentum, cosine_decay, larger_batch, clipping],
     "batch_too_small": [larger_batch, usual_batch, slower(10)],
@@ -104,7 +113,7 @@ REMEDIES: Mapping[FindingName, list[Rule]] = {
     # How much it fits
     "worse_than_baseline": [fitting_loss, usual_settings, standard_normalisation, usual_epochs, faster(10), slower(10)],
     "cannot_overfit_batch": [usual_settings, fitting_weights, usual_rate, without_regularisation, usual_width],
-    "undertrained": [usual_epochs, _thrice, faster(10), longer_training(10)],
+    "undertrained": [steps_of_full_length, usual_epochs, _thrice, faster(10), longer_training(10)],
     "over_regularized": [without_regularisation, usual_regularisation, half_regularisation],
     "overtrained": [fewer_epochs, early_stopping, l2("strong L2", 1e-3), dropout(0.5), slower(10)],
     # The basic recipe
