@@ -189,8 +189,9 @@ def _companions(
         return ()
     paired = {(run.config.seed, run.config.rows): run for run in runs}
     against = [paired[run.config.seed, run.config.rows] for _, run in beside]
-    each = [[run] for run in (*(run for _, run in beside), *against)]
-    scores = score_runs(split, each, metric_for(split.task, metric))
+    each = list(dict.fromkeys([*(run for _, run in beside), *against]))  # many are compared with one network
+    judged = score_runs(split, [[run] for run in each], metric_for(split.task, metric))
+    score_of = dict(zip(each, judged, strict=True))
     found: dict[Change, list[int]] = {}
     for number, (place, _) in enumerate(beside):
         found.setdefault(place.change, []).append(number)
@@ -198,9 +199,9 @@ def _companions(
         Companion(
             kind=change.kind,
             name=change.name,
-            config=scores[numbers[0]].config.changed(rows=1.0),
-            scores=tuple(scores[i] for i in numbers),
-            against=tuple(scores[len(beside) + i] for i in numbers),
+            config=beside[numbers[0]][1].config.changed(rows=1.0),
+            scores=tuple(score_of[beside[i][1]] for i in numbers),
+            against=tuple(score_of[against[i]] for i in numbers),
         )
         for change, numbers in found.items()
     )
