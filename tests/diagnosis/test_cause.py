@@ -72,8 +72,19 @@ def test_inputs_that_are_spoilt_weigh_as_much_as_what_they_bring_about():
         ("unnormalized_inputs", "critical"),
         ("exploding_gradients", "critical"),
     ]
-    told = ordered([finding("exploding_gradients", "critical"), finding("outliers", "info")])
-    assert [f.name for f in told] == ["exploding_gradients", "outliers"]
+    for severity, evidence in (("info", {"sets_scale": True}), ("warning", {"sets_scale": False})):
+        apart = Finding("outliers", severity, evidence, "", "")
+        told = ordered([finding("exploding_gradients", "critical"), apart])
+        assert [(f.name, f.severity) for f in told][1] == ("outliers", severity)
+    scale = Finding("outliers", "warning", {"sets_scale": True}, "", "")
+    assert ordered([finding("exploding_gradients", "critical"), scale])[0].name == "outliers"
+
+
+def test_copies_that_are_a_part_of_the_rows_are_not_what_limits_a_network_most():
+    told = ordered([finding("duplicate_rows"), finding("high_variance"), finding("too_few_rows", "info")])
+    assert [f.name for f in told] == ["high_variance", "duplicate_rows", "too_few_rows"]
+    few = ordered([finding("distribution_shift", "critical"), finding("duplicate_rows", "critical")])
+    assert few[0].name == "duplicate_rows"
 
 
 def test_of_one_name_the_most_severe_is_kept():

@@ -15,7 +15,7 @@ from caviar.diagnosis.finding import FINDINGS, Finding
 from caviar.diagnosis.guard import better, hurt, stuck
 from caviar.network.config import Config
 from caviar.training.population import train
-from diagnosis.made_scores import classes, companion, score, subject
+from diagnosis.made_scores import classes, companion, quantity, score, subject
 
 WELL = Config(hidden_units=(16, 16), learning_rate=0.01, epochs=20)
 TRAINING = set(FINDINGS[: FINDINGS.index("worse_than_baseline")]) - {
@@ -48,7 +48,7 @@ def test_a_network_that_is_well_is_left_in_peace(moons, activation):
         ({"learning_rate": 1e-5}, "learning_rate_too_low"),
         ({"optimizer": "sgd", "learning_rate": 1e6}, "diverged"),
         (
-            {"optimizer": "momentum", "momentum": 0.99, "momentum_form": "sum", "learning_rate": 0.1},
+            {"optimizer": "momentum", "momentum": 0.99, "momentum_form": "sum", "learning_rate": 0.3},
             "learning_rate_too_high",
         ),
         ({"initializer": "zeros"}, "symmetric_units"),
@@ -131,6 +131,13 @@ def test_what_is_set_against_all_custom_is_tried_beside_it_whatever_the_network_
     (fitting,) = (c for c in seen.companions if c.kind == "fitting output")
     assert (fitting.config.output, fitting.config.loss) == (None, None)
     assert [len(fitting.scores), len(fitting.against)] == [1, 1]
+
+
+def test_losses_of_a_quantity_all_fit():
+    rows = quantity(300, 100)
+    for settings, kinds in (({"loss": "huber"}, set()), ({"output": "sigmoid"}, {"fitting output"})):
+        seen = examine(rows, WELL.changed(epochs=3, **settings), train, [0])
+        assert {c.kind for c in seen.companions} & {"fitting output"} == kinds
 
 
 @pytest.mark.parametrize(

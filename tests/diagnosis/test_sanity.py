@@ -182,6 +182,28 @@ def test_a_backward_pass_of_the_users_own_that_is_wrong_is_located():
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def in_float32(weights, x):
+    x = jax.lax.dot_general(x, jnp.eye(2, dtype=jnp.float32), (((1,), (0,)), ((), ())))  # refuses float64
+    return well(weights, x)
+
+
+def dotted(weights, x):
+    return well({"inner": {"w": weights["a.b"], "b": weights["a"]["b"]}, "outer": weights["outer"]}, x)
+
+
+def test_what_cannot_be_measured_in_float64_is_no_fault():
+    assert own_network.find(own(in_float32)) == []
+
+
+def test_names_of_arrays_that_would_be_alike():
+    def start(key, config):
+        made = init(key, config)
+        return {"a.b": made["inner"]["w"], "a": {"b": made["inner"]["b"]}, "outer": made["outer"]}
+
+    seen = trained(Config(network=(start, dotted), batch_size=32, epochs=4, learning_rate=0.01))
+    assert own_network.find(seen) == []
+
+
 def test_caviars_own_layers_are_not_run_for_it(monkeypatch):
     monkeypatch.setattr(own_network, "own_network", None)
     assert own_network.find(made_scores.subject([score(rows=100)], SPLIT)) == []

@@ -41,7 +41,7 @@ _USUAL = (8, 64)
 
 
 def usual_size(rows: int) -> int:
-    """The usual mini-batch of so many rows: a power of two, with ten updates an epoch at least where there are enough.
+    """The usual mini-batch of so many rows: a power of two, with about ten updates an epoch or more.
 
     Source: course section 5 (64 to 512, a power of two).
     """

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from caviar.diagnosis.batch import usual_size
-from caviar.diagnosis.bias_variance import BiasVariance
 from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName, Severity
 from caviar.diagnosis.guard import better
 from caviar.diagnosis.subject import Subject
@@ -36,9 +35,8 @@ _SLOW: tuple[FindingName, ...] = ("learning_rate_too_low", "undertrained", "batc
 
 def settled(found: Sequence[Finding], subject: Subject) -> list[Finding]:
     """The findings, those that are not the cause of what others explain as worth knowing."""
-    changed = _of_slow(list(found), departures(subject))
-    changed = _of_long(changed, departures(subject))
-    return _of_tiny(changed, subject)
+    far = departures(subject)
+    return _of_tiny(_of_long(_of_slow(list(found), far), far), far, subject)
 
 
 def _of_slow(found: list[Finding], far: dict[FindingName, float]) -> list[Finding]:
@@ -62,7 +60,7 @@ def _of_long(found: list[Finding], far: dict[FindingName, float]) -> list[Findin
     return _led_by("overtrained", ["overtrained", "learning_rate_too_high"], found)
 
 
-def _of_tiny(found: list[Finding], subject: Subject) -> list[Finding]:
+def _of_tiny(found: list[Finding], far: dict[FindingName, float], subject: Subject) -> list[Finding]:
     """High bias comes before a rate, or epochs, that explain less than half of it, where a layer is tiny.
 
     So it does before a plateau or a saddle: a tiny network has little to learn with.
@@ -70,8 +68,8 @@ def _of_tiny(found: list[Finding], subject: Subject) -> list[Finding]:
     weighty = {finding.name for finding in found if finding.severity != "info"}
     if "high_bias" not in weighty or not _is_tiny(subject.config):
         return found
-    far, behind = departures(subject), set[FindingName](_STILL)
-    if far["learning_rate_too_low"] < USUAL and _accounts_for(subject, subject.gaps) < _MOST:
+    behind = set[FindingName](_STILL)
+    if far["learning_rate_too_low"] < USUAL and _accounts_for(subject) < _MOST:
         behind.add("learning_rate_too_low")
     if far["undertrained"] < USUAL:
         behind.update(f.name for f in found if f.name == "undertrained" and _gain(f) < _MOST)
@@ -119,15 +117,15 @@ def _grown(config: Config) -> float:
     return float(rule.gain / (1 - rule.beta1))
 
 
-def _accounts_for(subject: Subject, result: BiasVariance | None) -> float:
+def _accounts_for(subject: Subject) -> float:
     """The share of the error above the best quick model's that a higher rate takes away; 1 where it is not known."""
-    higher = better(subject, "higher rate")
-    if not higher or result is None or result.optimal.bound is None:
+    higher, gaps = better(subject, "higher rate"), subject.gaps
+    if not higher or gaps is None or gaps.optimal.bound is None:
         return 1.0
     unit = 1.0 if subject.split.task == "classification" else float(np.var(subject.split.y_train))
     own, other = (
         np.mean([score.error.mean() for score in scores]) / unit
         for scores in (higher[0].companion.against, higher[0].companion.scores)
     )
-    mendable = own - result.optimal.bound.value
+    mendable = own - gaps.optimal.bound.value
     return float((own - other) / mendable) if mendable > 0 else 1.0

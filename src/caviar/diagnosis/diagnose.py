@@ -22,7 +22,7 @@ from caviar.diagnosis import (
 )
 from caviar.diagnosis.cause import settled
 from caviar.diagnosis.examine import check_same_config, examine, subject
-from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName
+from caviar.diagnosis.finding import SEVERITIES, Finding, FindingName, Severity
 from caviar.diagnosis.optimal_error import given_error
 from caviar.diagnosis.subject import Subject
 from caviar.errors import BadData
@@ -100,7 +100,8 @@ _CAUSES: tuple[FindingName, ...] = (
 )
 """Among findings of one severity: what explains the others comes first, then the order of the recipe."""
 
-_SPOILT: tuple[FindingName, ...] = ("unnormalized_inputs", "outliers")
+_EXPLAINS_LITTLE: dict[FindingName, Severity] = {"too_few_rows": "info", "duplicate_rows": "warning"}
+"""Up to which severity a finding comes last: what cannot be told, and copies that are a part of the rows."""
 
 
 def diagnose(
@@ -174,12 +175,20 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
         if known is None or SEVERITIES.index(finding.severity) > SEVERITIES.index(known.severity):
             once[finding.name] = finding
     worst = max((finding.severity for finding in once.values()), key=SEVERITIES.index, default="info")
-    for name in _SPOILT:
-        if name in once and once[name].severity == "warning":
-            once[name] = dataclasses.replace(once[name], severity=worst)
+    weighed = [dataclasses.replace(f, severity=worst) if _is_spoilt(f) else f for f in once.values()]
 
     def rank(finding: Finding) -> tuple[int, int]:
-        last = finding.name == "too_few_rows" and finding.severity == "info"  # what cannot be told explains nothing
-        return -SEVERITIES.index(finding.severity), len(place) if last else place.get(finding.name, len(place))
+        weight = SEVERITIES.index(finding.severity)
+        little = _EXPLAINS_LITTLE.get(finding.name)
+        last = little is not None and weight <= SEVERITIES.index(little)
+        return -weight, len(place) if last else place.get(finding.name, len(place))
 
-    return sorted(once.values(), key=rank)
+    return sorted(weighed, key=rank)
+
+
+def _is_spoilt(finding: Finding) -> bool:
+    """Whether a warning is about inputs that no network learns from: not scaled, or scaled by cells far away."""
+    of_scale = finding.name == "unnormalized_inputs" or (
+        finding.name == "outliers" and bool(finding.evidence.get("sets_scale"))
+    )
+    return of_scale and finding.severity == "warning"

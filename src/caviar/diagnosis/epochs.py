@@ -209,9 +209,11 @@ def _falls_short(subject: Subject, curves: Curves) -> bool:
 
 def _cut(subject: Subject, curves: Curves) -> bool:
     """Whether there were far fewer epochs than usual, and not because the held-out loss rose."""
-    config = subject.config
-    usual = epochs_planned(config.changed(epochs=None), subject.split)
-    return config.early_stopping is None and usual >= _CUT * curves.epochs
+    return subject.config.early_stopping is None and _usual_epochs(subject) >= _CUT * curves.epochs
+
+
+def _usual_epochs(subject: Subject) -> int:
+    return epochs_planned(subject.config.changed(epochs=None), subject.split)
 
 
 def _cut_short(subject: Subject, curves: Curves) -> list[Finding]:
@@ -219,7 +221,7 @@ def _cut_short(subject: Subject, curves: Curves) -> list[Finding]:
     faster = better(subject, "higher rate")
     if not _cut(subject, curves) or not faster or not (curves.train[:, -1] < curves.train[:, -2]).all():
         return []
-    usual = epochs_planned(subject.config.changed(epochs=None), subject.split)
+    usual = _usual_epochs(subject)
     meaning = (
         f"Training ended after {count(curves.epochs, 'epoch')}, where {usual} are usual for so many rows, and the "
         f"training loss was still falling. {faster[0].sentence()} More epochs do what longer steps do. Train longer."

@@ -6,8 +6,8 @@ from other starting weights is seen at next to no cost, and a finding about it i
 Out of fold the lanes are full; companions then have one lane of their own, one fold each.
 
 A network that is plainly bad gets a second look: the companions that found no place, and those that are programs of
-their own, are trained then, for no more than the first look took. So are output, loss or starting weights that fit,
-where the config sets unusual ones. A network that is well costs what its own training does.
+their own, are trained then, in no more lanes than the first look took. So are output, loss or starting weights that
+fit, where the config sets unusual ones. A network that is well costs what its own training does.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from caviar.network.initializers import InitializerName
 from caviar.network.layers import Weights
 from caviar.training.drive import starting_weights
 from caviar.training.metrics import MetricName, metric_for
-from caviar.training.plan import Program, lane_size, program_for
+from caviar.training.plan import Program, lane_size, output_for, program_for
 from caviar.training.record import Run
 from caviar.training.scores import constant_score, networks_for, row_plan, score_runs
 
@@ -217,10 +217,10 @@ def fitting_start(activation: ActivationName) -> InitializerName:
 def _changes(config: Config, split: Split) -> list[Change]:
     """The companions of a config, in the order in which they are worth a place."""
     found: list[Change] = []
-    if config.output is not None or config.loss is not None:
-        fitting = config.changed(output=None, loss=None)
-        if fitting != config and program_for(fitting, split) != program_for(config, split):
-            found.append(Change("fitting output", "output and loss that fit", fitting))
+    fitting = config.changed(output=None, loss=None)
+    of_numbers = split.task == "regression" and output_for(config, split.outputs) == "linear"  # whose losses all fit
+    if not of_numbers and program_for(fitting, split) != program_for(config, split):
+        found.append(Change("fitting output", "output and loss that fit", fitting))
     if config.network is None and config.initializer in ("normal", "zeros"):
         start = fitting_start(config.activations[0]) if config.layers else "lecun"
         found.append(Change("other start", f"initializer {start}", config.changed(initializer=start)))

@@ -33,9 +33,8 @@ def find(subject: Subject) -> list[Finding]:
     meaning = (
         f"From epoch to epoch the training loss goes up and down, by {np.median(jumps):.0%} of the "
         f"{np.median(levels):.3g} at which it stands, instead of down: steps of this length jump over what they should "
-        "settle in. A lower "
-        f"rate, a rate that decays, or larger mini-batches calm it.{f' {lower[0].sentence()}' if lower else ''}"
-    )
+        f"settle in. A lower rate, a rate that decays, or larger mini-batches calm it."
+    ) + (f" {lower[0].sentence()}" if lower else "")
     evidence = {"level": levels.tolist(), "jumps": jumps.tolist(), "learning_rate": subject.config.rate}
     evidence |= lower[0].evidence() | {"best_rate": lower[0].companion.config.rate} if lower else {}
     source = "course section 5 (learning rate and its decay)"

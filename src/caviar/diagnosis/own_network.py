@@ -4,6 +4,7 @@ Examples that meet, arrays that are not used, and a backward pass that was writt
 running `apply` a few times in test mode; nothing is trained. Networks of caviar's layers are left out.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -74,7 +75,7 @@ def _wrong_gradients(subject: Subject, own: Own, weights: Weights, x: Numbers) -
     output, loss = output_for(config, split.outputs), loss_for(config, split.outputs)
 
     paths, tree = jax.tree_util.tree_flatten_with_path(weights)
-    leaves = {_named(path): np.asarray(leaf, np.float64) for path, leaf in paths}
+    leaves = dict(zip(_names(paths), (np.asarray(leaf, np.float64) for _, leaf in paths), strict=True))
     used = [name for name, still in _still(own, weights, x).items() if not still]  # of the others that is told
     if not used:
         return []
@@ -86,7 +87,8 @@ def _wrong_gradients(subject: Subject, own: Own, weights: Weights, x: Numbers) -
 
     try:
         checked = check_gradients(mean_loss, {name: leaves[name] for name in used}, at_most=_MEASURED)
-    except BadLoss:  # its own precision, or a draw that takes no key: what cannot be measured is no fault
+    # What computes in a precision of its own, or draws without a key, cannot be measured: that is no fault.
+    except (BadLoss, TypeError):
         return []
     return gradient_findings(checked)
 
@@ -133,11 +135,13 @@ def _still(own: Own, weights: Weights, x: Numbers) -> dict[str, bool]:
     answers, back = jax.vjp(lambda w: own(w, jnp.asarray(x), None), jax.tree.map(jnp.asarray, weights))
     (gradient,) = back(jnp.asarray(direction, answers.dtype))
     leaves = jax.tree_util.tree_leaves_with_path(gradient)
-    return {_named(path): bool((np.asarray(leaf) == 0).all()) for path, leaf in leaves}
+    return {name: bool((np.asarray(leaf) == 0).all()) for name, (_, leaf) in zip(_names(leaves), leaves, strict=True)}
 
 
-def _named(path: Any) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator=".") or "weights"
+def _names(leaves: Sequence[tuple[Any, Any]]) -> list[str]:
+    """The way to each array in the tree, such as inner.w; spelled out where keys with dots would make two alike."""
+    short = [jax.tree_util.keystr(path, simple=True, separator=".") or "weights" for path, _ in leaves]
+    return short if len(set(short)) == len(short) else [jax.tree_util.keystr(path) for path, _ in leaves]
 
 
 def without_gradient(names: list[str], arrays: int) -> list[Finding]:

@@ -74,10 +74,8 @@ def probe(split: Split, config: Config, weights: Weights) -> Probe:
         whole = jax.tree.map(lambda v: v[None].astype(float), padded)
         return jax.tree.leaves(packing.unpadded(whole, (), 0, shapes)[0])
 
-    arrays, lengths = (
-        _Gradients(*(true(part) for part in gradients)),
-        [np.asarray(v, float) for v in jax.tree.leaves(weights)],
-    )
+    arrays = _Gradients(*(true(part) for part in gradients))
+    lengths = [np.asarray(v, float) for v in jax.tree.leaves(weights)]
     widths = [shape.units for shape in shapes[:-1]]
     return Probe(
         loss=loss.astype(float),

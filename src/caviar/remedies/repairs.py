@@ -75,10 +75,10 @@ def _at_rate(config: Config, rate: float, name: str, reason: str) -> Remedy | No
 
 def steps_of_full_length(case: Case) -> Remedy | None:
     """Undoes what keeps steps short: clipping, a large epsilon, a schedule at a fifth of the rate on average."""
-    config, usual = case.config, Config(optimizer=case.config.optimizer)
+    config = case.config
     settings: dict[str, Any] = {name: None for name in ("clip_norm", "clip_value") if getattr(config, name) is not None}
     if config.epsilon > _LARGE_EPSILON:
-        settings["epsilon"] = usual.epsilon
+        settings["epsilon"] = Config().epsilon
     trained = np.arange(1, last_epoch(config, case.split) + 1)
     rates = learning_rates(config, trained, steps_per_epoch=1, epochs=epochs_planned(config, case.split))
     if rates.mean() < _SHORT * config.rate:

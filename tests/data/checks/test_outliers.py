@@ -97,5 +97,6 @@ def test_huge_and_infinite_numbers():
         (apart,) = stand_apart(pl.Series("c", column))
         assert (apart.rows, apart.values) == (list(at), [cell])
         assert np.isfinite(apart.distance)
+        assert apart.stretch > 1e6
     for cells in ([np.inf], [-np.inf, np.inf], [np.nan] * 5):
         assert stand_apart(pl.Series("c", with_cells(x, *cells)[0])) == stand_apart(pl.Series("c", x))

@@ -16,8 +16,9 @@ from caviar.data.task import Task
 from caviar.data.words import count, has, listed
 
 NEARLY_EMPTY = 0.95
-_MOSTLY, _MANY = 0.9, 0.25  # share of missing cells, and of the columns that lack so many, from which much was lost
 """Share of missing cells above which a column is nearly empty."""
+_MOSTLY, _MANY = 0.9, 0.25
+"""Share of missing cells, and of the columns that lack so many, from which much was lost."""
 
 _FEWEST_ROWS = 50  # below, different whole numbers are no sign of a key
 _DIGITS = 5  # keys have as many digits or more, all the same number of them

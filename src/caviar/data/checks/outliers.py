@@ -89,9 +89,9 @@ def check_outliers(table: Table, task: Task | None = None) -> Checked:  # noqa: 
     codes = [a for a in found if a.stands_in]
     rare = [a for a in codes if len(a.rows) <= _COMMON * table.rows]
     groups: dict[_Sort, list[Apart]] = {
+        "scale": [a for a in found if not a.stands_in and a.stretch >= _STRETCHED],
         "rare stand-in": rare,
         "common stand-in": [a for a in codes if a not in rare],
-        "scale": [a for a in found if not a.stands_in and a.stretch >= _STRETCHED],
         "far": [a for a in found if not a.stands_in and a.stretch < _STRETCHED],
     }
     return Checked(tuple(_said(sort, group, table.rows) for sort, group in groups.items() if group))
@@ -105,9 +105,10 @@ def stand_apart(column: pl.Series) -> list[Apart]:
     values, rows = np.unique(known, return_counts=True)
     if len(known) < _FEWEST:
         return []
-    found: list[Apart | None] = [*_remote(x, values, rows)]
-    for apart in found:
-        x = np.where(np.isin(np.arange(len(x)), apart.rows), np.nan, x) if apart is not None else x
+    whole, remote = x, _remote(x, values, rows)
+    for apart in remote:
+        x = np.where(np.isin(np.arange(len(x)), apart.rows), np.nan, x)
+    found: list[Apart | None] = [*remote]
     values, rows = np.unique(x[~np.isnan(x)], return_counts=True)
     if len(values) >= _DIFFERENT:
         low = _of_end(x, values, rows, upper=False) or _spike(x, values, rows)
@@ -116,7 +117,7 @@ def stand_apart(column: pl.Series) -> list[Apart]:
         found += [low, _of_end(x, values, rows, upper=True)]
     return [
         apart._replace(
-            column=column.name, values=np.unique(cells[apart.rows]).tolist(), stretch=_stretch(known, cells[apart.rows])
+            column=column.name, values=np.unique(cells[apart.rows]).tolist(), stretch=_stretch(known, whole[apart.rows])
         )
         for apart in found
         if apart is not None
@@ -125,9 +126,11 @@ def stand_apart(column: pl.Series) -> list[Apart]:
 
 def _stretch(known: Numbers, apart: Numbers) -> float:
     """Standard deviation of known cells, over that of those that are not among these values."""
-    largest = max(1.0, float(np.abs(known).max()))  # squares of huge numbers would overflow
-    others = float((known[~np.isin(known, apart)] / largest).std())
-    return float((known / largest).std()) / others if others else 1.0
+    others = known[~np.isin(known, apart)]
+    # Each is divided by its own largest cell: squares of huge numbers would overflow, those beside them become 0.
+    largest, next_to = (max(1.0, float(np.abs(cells).max(initial=0))) for cells in (known, others))
+    spread = float((others / next_to).std()) if len(others) else 0.0
+    return float((known / largest).std()) / spread * (largest / next_to) if spread else 1.0
 
 
 def _remote(x: Numbers, values: Numbers, rows: np.ndarray) -> list[Apart]:
@@ -238,6 +241,7 @@ def _said(sort: _Sort, found: list[Apart], rows: int) -> Check:
     more = f"; and {len(found) - 5} more columns" if len(found) > 5 else ""
     evidence: dict[str, Any] = {
         "rows": rows,
+        "sets_scale": sort == "scale",
         "columns": {
             a.column: {
                 "values": a.values[:_KEPT],
