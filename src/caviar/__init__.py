@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from caviar.training.saved import load as load
     from caviar.training.saved import predict as predict
     from caviar.training.saved import save as save
+    from caviar.tuning.dimensions import Choice as Choice
+    from caviar.tuning.dimensions import Integer as Integer
+    from caviar.tuning.dimensions import LogUniform as LogUniform
+    from caviar.tuning.dimensions import OneMinusLogUniform as OneMinusLogUniform
+    from caviar.tuning.dimensions import Uniform as Uniform
     from caviar.tuning.search import Study as Study
-    from caviar.tuning.search import tune as tune
-    from caviar.tuning.space import Choice as Choice
-    from caviar.tuning.space import Integer as Integer
-    from caviar.tuning.space import LogUniform as LogUniform
-    from caviar.tuning.space import OneMinusLogUniform as OneMinusLogUniform
     from caviar.tuning.space import Space as Space
-    from caviar.tuning.space import Uniform as Uniform
+    from caviar.tuning.tune import tune as tune
 
 __all__ = [
     "CaviarError",
@@ -84,16 +84,16 @@ __version__ = "0.1.0"
 
 _HOME = {
     "CaviarError": "caviar.errors",
-    "Choice": "caviar.tuning.space",
+    "Choice": "caviar.tuning.dimensions",
     "Config": "caviar.network.config",
     "Finding": "caviar.diagnosis.finding",
     "GradientCheck": "caviar.diagnosis.gradient_check",
     "Improvement": "caviar.improvement",
-    "Integer": "caviar.tuning.space",
+    "Integer": "caviar.tuning.dimensions",
     "LearningRateSweep": "caviar.diagnosis.learning_rate",
-    "LogUniform": "caviar.tuning.space",
+    "LogUniform": "caviar.tuning.dimensions",
     "Model": "caviar.training.saved",
-    "OneMinusLogUniform": "caviar.tuning.space",
+    "OneMinusLogUniform": "caviar.tuning.dimensions",
     "Remedy": "caviar.remedies.remedy",
     "Run": "caviar.training.record",
     "Rung": "caviar.training.population",
@@ -101,7 +101,7 @@ _HOME = {
     "Split": "caviar.data.split",
     "Study": "caviar.tuning.search",
     "Table": "caviar.data.table",
-    "Uniform": "caviar.tuning.space",
+    "Uniform": "caviar.tuning.dimensions",
     "check_gradients": "caviar.diagnosis.gradient_check",
     "diagnose": "caviar.diagnosis.diagnose",
     "ewa": "caviar.training.averages",
@@ -114,7 +114,7 @@ _HOME = {
     "save": "caviar.training.saved",
     "split": "caviar.data.split",
     "train": "caviar.training.population",
-    "tune": "caviar.tuning.search",
+    "tune": "caviar.tuning.tune",
 }
 
 

@@ -40,20 +40,25 @@ from caviar.reporting.report import write_curves, write_report
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_summary
 from caviar.reporting.story import Story, held_out_error, summary
 from caviar.reporting.terminal import Listener, Silent
-from caviar.training.metrics import MetricName, metric_for, task_of
+from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for, task_of
 from caviar.training.plan import program_for, relative_cost, written_out
 from caviar.training.record import Run
 from caviar.training.saved import Model, load, save
 from caviar.training.score_files import ScoreFiles
 from caviar.training.scores import Score, constant_score, error_in_unit, networks_for, row_plan
 from caviar.training.workbench import Workbench
+from caviar.tuning import store
 from caviar.tuning.baselines import Baseline, train_baselines
 from caviar.tuning.budget import Budget
 from caviar.tuning.choose import Finalist, best_of_search, choose
+from caviar.tuning.coarse_to_fine import CoarseToFine
 from caviar.tuning.defaults import default_space
+from caviar.tuning.networks import Scored
 from caviar.tuning.proof import Proof, prove
 from caviar.tuning.propose import Zoom
-from caviar.tuning.search import Study, Trial, criterion, search
+from caviar.tuning.search import Entry, Plan, Study, asked_of, search
+from caviar.tuning.together import together_in_programs
+from caviar.tuning.trials import Trial
 
 REFIT_BELOW = 10_000
 """Rows in train and dev below which the chosen config is refitted on both."""
@@ -418,33 +423,47 @@ class _Loop:
         most = self.budget.costliest(start, around)
         ended = [self.budget.spent]
 
-        def told(trials: Sequence[Trial], zoom: Zoom | None) -> None:
+        def told(trials: Sequence[Trial], zooms: Sequence[Zoom]) -> None:
             ended.append(self.budget.spent)
-            best = min(trials, key=lambda trial: criterion(trial.score, self.metric))
-            where = f"zoomed: {zoom.reason}" if zoom else "coarse: the whole space"
+            best = min(trials, key=lambda trial: trial.outcome.criterion)
+            where = f"zoomed: {'; '.join(zoom.reason for zoom in zooms)}" if zooms else "coarse: the whole space"
             self.tell.say(
                 f"generation {trials[0].generation + 1}, {len(trials)} configs ({where}); its best: "
-                f"{words.changes(best.config, self.start)}, error "
+                f"{words.changes(best.network, self.start)}, error "
                 f"{words.error(error_in_unit(best.score.error, self.split), self.split.task)}"
             )
 
         last = fixed.experiments[-1].promising
         promising = [outcome.candidate for outcome in last if outcome.candidate.split is around.split][:_PROMISING]
         first = dict.fromkeys([centre, *(candidate.config.changed(seed=self.seed) for candidate in promising)])
-        return search(
-            self.start,
-            centre,
-            space,
-            judged,
-            metric=self.metric,
-            trials=self.budget.trials(start, around),
-            generation_size=self.folder.plan(
-                "generation_size", lambda: self.budget.generation_size(start, around, self.bench)
-            ),
+        given = [self.start, *(config for config in first if config != self.start)]
+        most_trials = self.budget.trials(start, around)
+        size = self.folder.plan("generation_size", lambda: self.budget.generation_size(start, around, self.bench))
+        plan = Plan(
+            space=space,
+            propose=CoarseToFine(),
+            trials=most_trials,
+            generation_size=lambda _: size,
             seed=self.seed,
-            storage=self.folder.path / "study.log",
-            first=[config for config in first if config != self.start],
-            allowed=lambda config: relative_cost(config, around.split) <= most,
+            given=tuple(Entry(space.values_of(config), config) for config in given[:most_trials]),
+            config=lambda point: space.config(point, centre),
+            together=lambda generation: together_in_programs(
+                space,
+                centre,
+                first=generation == 0,
+                allowed=lambda config: relative_cost(config, around.split) <= most,
+            ),
+            metric=self.metric,
+        )
+        study = store.open_study(
+            self.folder.path / "study.log", "maximize" if self.metric in LARGER_IS_BETTER else "minimize"
+        )
+        store.claim(study, asked_of(plan, around=centre.to_json()))
+        return search(
+            plan,
+            Scored(judged, self.metric),
+            study,
+            again=True,
             enough=lambda: self.budget.search_ends(ended[-1] - ended[-2]),
             tell=told,
         )

@@ -1,15 +1,20 @@
 """Searches without training: the loss of a config is a formula with a best point."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import optuna
 
 from caviar.network.config import Config
+from caviar.training.metrics import LARGER_IS_BETTER
 from caviar.training.scores import Score
-from caviar.tuning.search import Study, search
-from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
+from caviar.tuning import store
+from caviar.tuning.coarse_to_fine import CoarseToFine
+from caviar.tuning.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.networks import Scored
+from caviar.tuning.search import Entry, Plan, Study, asked_of, search
+from caviar.tuning.space import Space
+from caviar.tuning.together import together_in_programs
 from diagnosis.made_scores import score
 
 DIMENSIONS: dict[str, Dimension] = {
@@ -46,14 +51,39 @@ class Judge:
         return [score(c, loss=loss(c), value=loss(c), train_error=loss(c) / 2) for c in configs]
 
 
-def run(judge: Any = None, **settings: Any) -> Study:
+def run(
+    judge: Any = None,
+    *,
+    start: Config = START,
+    around: Config = START,
+    space: Space = SPACE,
+    metric: Any = "error",
+    trials: int = 20,
+    generation_size: int = 8,
+    seed: int = 3,
+    storage: Any = None,
+    first: Sequence[Config] = (),
+    allowed: Callable[[Config], bool] = lambda _: True,
+    propose: Any = None,
+    again: bool = True,
+    **settings: Any,
+) -> Study:
     """A search for 20 configs, 8 at a time."""
-    start, around, space = (settings.pop(name, usual) for name, usual in _USUAL.items())
-    given = {"metric": "error", "trials": 20, "generation_size": 8, "seed": 3}
-    return search(start, around, space, judge or Judge(), **(given | settings))
-
-
-_USUAL: dict[str, Any] = {"start": START, "around": START, "space": SPACE}
+    given = [start, *first][:trials]
+    plan = Plan(
+        space=space,
+        propose=propose or CoarseToFine(),
+        trials=trials,
+        generation_size=lambda _: generation_size,
+        seed=seed,
+        given=tuple(Entry(space.values_of(config), config) for config in given),
+        config=lambda point: space.config(point, around),
+        together=lambda generation: together_in_programs(space, around, first=generation == 0, allowed=allowed),
+        metric=metric,
+    )
+    study = store.open_study(storage, "maximize" if metric in LARGER_IS_BETTER else "minimize")
+    store.claim(study, asked_of(plan, around=around.to_json()))
+    return search(plan, Scored(judge or Judge(), metric), study, again=again, **settings)
 
 
 def content(study: optuna.Study) -> list[tuple]:
@@ -63,4 +93,4 @@ def content(study: optuna.Study) -> list[tuple]:
 
 def figures(study: Study) -> list[tuple]:
     """What makes two searches equal."""
-    return [(t.number, t.generation, t.values, t.config, np.mean(t.score.loss)) for t in study.trials]
+    return [(t.number, t.generation, t.values, t.config, t.outcome.criterion, t.outcome.values) for t in study.trials]

@@ -5,7 +5,7 @@ from any_config import configs
 from caviar.network.config import Config
 from caviar.training.plan import epochs_planned, written_out
 from caviar.tuning.defaults import WIDEST, WIDEST_FOR_FEW, default_space
-from caviar.tuning.space import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
 from diagnosis.made_scores import classes, quantity
 
 FEW, MANY = classes(400, 100), classes(6_000, 1_000)

@@ -1,19 +1,20 @@
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from caviar.network.config import Config
 from caviar.training.plan import same_class, width_class
-from caviar.tuning.propose import whole_space
-from caviar.tuning.search import DECIDES_PROGRAM, draw_together
-from caviar.tuning.space import Choice, Integer, Space, Uniform
+from caviar.tuning.dimensions import Choice, Integer, Uniform
+from caviar.tuning.propose import Request, anywhere, drawn_together
+from caviar.tuning.space import Space
+from caviar.tuning.together import DECIDES_PROGRAM, together_in_programs
 from tuning.made_searches import SPACE
 
 
 def together(n=30, leaders=3, space=SPACE, allowed=lambda _: True, seed=0):
-    stream = np.random.default_rng(seed)
-    return draw_together(space, Config(), whole_space(space), n=n, leaders=leaders, allowed=allowed, stream=stream)
+    shared = together_in_programs(space, Config(), first=True, allowed=allowed)._replace(leaders=leaders)
+    points = drawn_together(Request(space, [], n, 0, seed, shared), anywhere(space))
+    return [space.config(point, Config()) for point in points]
 
 
 def program(config: Config) -> tuple:

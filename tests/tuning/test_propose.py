@@ -3,8 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caviar.tuning.propose import ELSEWHERE_SHARE, GOOD_LEAST, coarse_to_fine, whole_space
-from caviar.tuning.space import Choice, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
+from caviar.tuning.coarse_to_fine import ELSEWHERE_SHARE, GOOD_LEAST, CoarseToFine
+from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.propose import Request, Tried
+from caviar.tuning.propose import anywhere as whole_space
+from caviar.tuning.space import Space
+from caviar.tuning.together import apart
 
 SPACE = Space(
     {
@@ -22,6 +26,19 @@ def badness(point) -> float:
     best = {"learning_rate": 0.01, "momentum": 0.9, "dropout": 0.2, "units": 64}
     apart = sum((SPACE[name].place(point[name]) - SPACE[name].place(value)) ** 2 for name, value in best.items())
     return apart + 0.1 * (point["activation"] != "tanh")
+
+
+def coarse_to_fine(space, tried, generation):
+    """What draws one point after these, and the zoom."""
+
+    def draw(stream):
+        shared = apart()
+        asked = Request(space, known, 1, generation, int(stream.integers(1 << 62)), shared)
+        return CoarseToFine()(asked).points[0]
+
+    known = [Tried(point, value, 0.0, True) for point, value in tried]
+    zooms = CoarseToFine()(Request(space, known, 1, generation, 0, apart())).zooms
+    return draw, zooms[0] if zooms else None
 
 
 def drawn(draw, n: int, seed: int = 0) -> list[dict]:

@@ -6,8 +6,9 @@ import pytest
 
 from caviar.network.config import Config
 from caviar.training.metrics import LARGER_IS_BETTER, metrics_of
-from caviar.tuning.search import LOSS_DECIDES, criterion
-from caviar.tuning.space import Choice, Integer, OneMinusLogUniform, Space, Uniform
+from caviar.tuning.dimensions import Choice, Integer, OneMinusLogUniform, Uniform
+from caviar.tuning.space import Space
+from caviar.tuning.trials import LOSS_DECIDES, criterion
 from diagnosis.made_scores import score
 from tuning.made_searches import SPACE, START, Judge, content, figures, loss, run
 
@@ -35,7 +36,7 @@ def test_the_best_is_never_lost_and_never_worse_than_the_start():
     assert study.best is study.ranked[0] is study.trials[int(np.argmin(losses))]
     assert [loss(trial.config) for trial in study.ranked] == sorted(losses)
     assert study.best_config is study.best.config
-    assert study.best_params is study.best.values
+    assert study.best_params == study.best.values
     assert SPACE.config(study.best_params, START) == study.best_config
     assert study.optuna.best_value == study.best_value
     assert study.optuna.best_trial.number == study.best.number
@@ -105,9 +106,9 @@ def test_it_ends_between_generations_when_it_is_enough():
 
 def test_every_generation_is_told_with_its_zoom():
     told = []
-    study = run(tell=lambda trials, zoom: told.append((trials, zoom)))
+    study = run(tell=lambda trials, zooms: told.append((trials, zooms)))
     assert [trial for trials, _ in told for trial in trials] == list(study.trials)
-    assert [zoom for _, zoom in told] == [None, *study.zooms]
+    assert [zooms for _, zooms in told] == [(), *((zoom,) for zoom in study.zooms)]
 
 
 def test_a_metric_that_is_maximised():

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from caviar.errors import BadSpace
 from caviar.network.config import Config
-from caviar.tuning.space import Choice, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
+from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.space import Space
 
 NUMBERS = st.floats(-1e6, 1e6)
 POSITIVE = st.floats(1e-8, 1e6)
@@ -145,11 +146,10 @@ def test_what_is_no_number_lies_outside_and_in_the_middle(dimension, value):
         (lambda: Choice("a", "a"), "none twice"),
         (lambda: Choice(("relu", "tanh"), "relu"), "options that a study can keep"),
         (lambda: Space({}), "needs at least one dimension, got none. For example"),
-        (lambda: Space({"learning_rat": Uniform(0, 1)}), "Did you mean 'learning_rate'?"),
-        (lambda: Space({"hidden_units": Choice(1, 2)}), "layers and units, got 'hidden_units'"),
-        (lambda: Space({"seed": Integer(0, 9)}), "got 'seed'"),
-        (lambda: Space({"rows": Uniform(0, 1)}), "got 'rows'"),
-        (lambda: Space({"dropout": 0.2}), "got 0.2. A setting with one value belongs into the Config"),
+        (lambda: Space({"learning_rat": Uniform(0, 1)}).check_settings(), "Did you mean 'learning_rate'?"),
+        (lambda: Space({"hidden_units": Choice(1, 2)}).check_settings(), "layers and units, got 'hidden_units'"),
+        (lambda: Space({"seed": Integer(0, 9)}).check_settings(), "got 'seed'"),
+        (lambda: Space({"rows": Uniform(0, 1)}).check_settings(), "got 'rows'"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_in_words(wrong, message):

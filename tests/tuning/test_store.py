@@ -8,7 +8,9 @@ from optuna.storages.journal import JournalFileBackend
 from caviar.errors import BadRun
 from caviar.network.config import Config
 from caviar.tuning import store
-from caviar.tuning.space import Choice, Integer, OneMinusLogUniform, Space, Uniform
+from caviar.tuning.dimensions import Choice, Integer, OneMinusLogUniform, Uniform
+from caviar.tuning.space import Space
+from caviar.tuning.trials import Outcome, Trial
 from tuning.made_searches import content, run
 
 SPACE = Space(
@@ -24,8 +26,14 @@ VALUES = {"beta1": 0.9, "units": 16, "dropout": 0.25, "batch_norm": True, "layer
 
 def written(storage, values=None, score=0.5) -> optuna.Study:
     study = store.open_study(storage, "minimize")
-    store.add_trial(study, SPACE, VALUES | (values or {}), score, {"caviar:id": f"0/{len(study.trials)}"})
+    add(study, score, VALUES | (values or {}))
     return study
+
+
+def add(study, score, values=VALUES) -> None:
+    """One more trial of the first generation."""
+    at = len(study.trials)
+    store.add_trial(study, SPACE, Trial(at, 0, at, values, None, Outcome("complete", (score,), score)))
 
 
 def test_a_trial_is_complete_and_beta_is_stored_as_a_logarithm():
@@ -33,14 +41,19 @@ def test_a_trial_is_complete_and_beta_is_stored_as_a_logarithm():
     assert trial.state.name == "COMPLETE"
     assert trial.value == 0.5
     assert trial.params == {"beta1": pytest.approx(-1), "units": 16, "dropout": 0.25, "batch_norm": True}
-    assert trial.user_attrs == {"caviar:id": "0/0", "caviar:values": VALUES}
+    assert trial.user_attrs == {
+        "caviar:id": "0/0",
+        "caviar:values": VALUES,
+        "caviar:criterion": 0.5,
+        "caviar:noise": 0.0,
+    }
 
 
 def test_a_value_outside_the_space_is_kept_as_an_attribute():
     """Its trial has the nearest value inside: the distributions of a study must not change."""
     outside = {"beta1": 0.999, "units": 4, "dropout": (0.1, 0.2), "batch_norm": None}
     study = written(None, outside)
-    store.add_trial(study, SPACE, VALUES, 0.4, {})
+    add(study, 0.4)
     first, second = study.trials
     assert first.params == {"beta1": pytest.approx(-2), "units": 8, "dropout": 0.25, "batch_norm": False}
     assert first.user_attrs["caviar:values"] == VALUES | outside
@@ -53,7 +66,7 @@ def test_one_write_for_each_trial(tmp_path):
     study = store.open_study(tmp_path / "study.log", "minimize")
     before = (tmp_path / "study.log").read_bytes().count(b"\n")
     for i in range(3):
-        store.add_trial(study, SPACE, VALUES, float(i), {})
+        add(study, float(i))
     assert (tmp_path / "study.log").read_bytes().count(b"\n") == before + 3
 
 
@@ -84,7 +97,7 @@ def test_a_line_that_was_not_written_to_its_end_is_cut(tmp_path):
     path.write_bytes(torn)
     again = store.open_study(path, "minimize")
     assert content(again) == content(study)[:1]
-    store.add_trial(again, SPACE, VALUES, 0.7, {})
+    add(again, 0.7)
     assert [t.value for t in store.open_study(path, "minimize").trials] == [0.5, 0.7]
 
 
@@ -129,16 +142,16 @@ def test_the_same_study_is_opened_again_wherever_one_stands(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     study = written("study.log")
     monkeypatch.chdir("/")
-    store.add_trial(study, SPACE, VALUES, 0.1, {"caviar:id": "0/1"})
+    add(study, 0.1)
     opened = store.open_study(str(tmp_path / "study.log"), "minimize")
-    assert store.known_ids(opened) == {"0/0", "0/1"}
+    assert set(store.trials_of(opened, SPACE)) == {"0/0", "0/1"}
     assert [trial.value for trial in opened.trials] == [0.5, 0.1]
 
 
 def test_trials_of_others_are_not_ours():
     study = written(None)
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
-    assert store.known_ids(study) == {"0/0"}
+    assert set(store.trials_of(study, SPACE)) == {"0/0"}
 
 
 def test_configs_can_be_read_back_from_a_study(tmp_path):

@@ -7,8 +7,9 @@ from caviar.network.config import Config
 from caviar.training.metrics import metric_for
 from caviar.training.scores import judge, row_plan
 from caviar.tuning.defaults import default_space
-from caviar.tuning.search import tune
-from caviar.tuning.space import LogUniform, Space, Uniform
+from caviar.tuning.dimensions import LogUniform, Uniform
+from caviar.tuning.space import Space
+from caviar.tuning.tune import tune
 from diagnosis.made_scores import classes, quantity
 from tuning.made_searches import content, figures
 
@@ -25,21 +26,22 @@ def study(tmp_path_factory):
 def test_a_search_finds_better_settings_than_it_began_with(study):
     assert len(study.trials) == 24
     assert study.trials[0].config == BASE.changed(seed=5)
-    assert study.best.score.loss.mean() < 0.9 * study.trials[0].score.loss.mean()
+    assert study.best.outcome.criterion < 0.9 * study.trials[0].outcome.criterion
     assert len(study.zooms) == 2  # generations of 8
 
 
 def test_the_best_in_all_its_forms(study):
-    losses = [trial.score.loss.mean() for trial in study.trials]
+    losses = [trial.outcome.criterion for trial in study.trials]
     assert study.best.number == int(np.argmin(losses))
     assert study.best_config == SPACE.config(study.best_params, BASE.changed(seed=5))
-    assert study.best_value == study.best.score.value == study.best.score.error.mean()
+    assert study.best_value == study.best.outcome.values[0]
     assert study.optuna.trials[study.best.number].value == study.best_value
 
 
 def test_the_best_config_trained_alone_scores_the_same(study):
     (alone,) = judge(SPLIT, [study.best_config], metric_for(SPLIT.task, None), on=row_plan(SPLIT))
-    np.testing.assert_array_equal(alone.loss, study.best.score.loss)
+    assert alone.loss.mean() == study.best.outcome.criterion
+    assert alone.value == study.best_value
     assert len(alone.loss) == 400  # out of fold: every row of train and dev
 
 
@@ -53,7 +55,7 @@ def test_a_metric_that_is_maximised():
     study = tune(SPLIT, SPACE, base=BASE, trials=16, metric="auc")
     assert study.metric == "auc"
     assert study.optuna.direction == optuna.study.StudyDirection.MAXIMIZE
-    assert study.best_value == max(trial.score.value for trial in study.trials) == study.optuna.best_value
+    assert study.best_value == max(trial.outcome.values[0] for trial in study.trials) == study.optuna.best_value
     assert 0.5 < study.best_value <= 1
 
 
@@ -70,7 +72,9 @@ def test_the_usual_space():
 def test_a_quantity():
     study = tune(quantity(300, 100), SPACE, base=BASE, trials=8)
     assert study.metric == "rmse"
-    assert study.best_value == pytest.approx(np.sqrt(study.best.score.error.mean()) * quantity(300, 100).target.std)
+    assert study.best_value == pytest.approx(
+        np.sqrt(study.best.outcome.criterion) * quantity(300, 100).target.std, rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("budget", [{"trials": 0}, {"trials": -1}, {"seconds": 0}, {"seconds": -2.0}])

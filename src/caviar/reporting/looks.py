@@ -13,7 +13,7 @@ from caviar.data.words import count
 from caviar.diagnosis.optimism import optimism
 from caviar.reporting import words
 from caviar.training.metrics import MetricName
-from caviar.tuning.search import LOSS_DECIDES, Trial
+from caviar.tuning.trials import LOSS_DECIDES, Trial
 
 
 @dataclasses.dataclass(frozen=True)

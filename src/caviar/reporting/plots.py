@@ -20,9 +20,8 @@ from caviar.diagnosis.learning_curve import LearningCurve
 from caviar.diagnosis.learning_rate import LearningRateSweep
 from caviar.reporting import drawing, words
 from caviar.reporting.drawing import BRIDGE, GOOD, GREY, HELD_OUT, TRAIN
-from caviar.training.metrics import MetricName
-from caviar.tuning.search import Study, criterion
-from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
+from caviar.tuning.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
+from caviar.tuning.search import Study
 
 _WRAPPED = 44
 """Letters of a line of a remedy's name, which may be that of several."""
@@ -175,11 +174,11 @@ def gains(rows: Sequence[tuple[str, Estimate, str]]) -> str:
     return drawing.svg(figure)
 
 
-def search(study: Study, metric: MetricName, label: str) -> str:
+def search(study: Study, label: str) -> str:
     """Every searched setting against what was reached, each on its own scale."""
     names = list(study.space)
     figure, panels = drawing.panels(len(names), width=2.9, height=2.2, columns=3)
-    reached = np.array([criterion(trial.score, metric) for trial in study.trials])
+    reached = np.array([trial.outcome.criterion for trial in study.trials])
     finite = reached[np.isfinite(reached)]
     shown = np.minimum(reached, np.quantile(finite, 0.9) if len(finite) else 0.0)
     generations = np.array([trial.generation for trial in study.trials])

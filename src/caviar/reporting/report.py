@@ -14,8 +14,8 @@ from caviar.reporting.findings import Advice
 from caviar.reporting.pages import cards, gaps, picture, remedies_picture, remedy_rows, write_page
 from caviar.reporting.story import Story, held_out_error, versions
 from caviar.training.scores import Score
-from caviar.tuning.search import LOSS_DECIDES
-from caviar.tuning.space import Choice, Dimension
+from caviar.tuning.dimensions import Choice, Dimension
+from caviar.tuning.trials import LOSS_DECIDES
 
 _SHOWN_TRIALS = 10
 _LARGEST_CONFUSION = 60
@@ -65,7 +65,7 @@ def _content(story: Story) -> dict[str, Any]:
         "remedies": _remedies(story),
         "trials": _trials(story),
         "zooms": _zooms(story),
-        "search_picture": picture(plots.search(story.study, story.metric, _criterion_name(story))),
+        "search_picture": picture(plots.search(story.study, _criterion_name(story))),
         "criterion": _criterion_name(story),
         "finalists": _finalists(story),
         "curves_picture": _curves(story),
@@ -149,7 +149,7 @@ def _trials(story: Story) -> list[dict[str, Any]]:
             "error": words.error(_error(trial.score, story), task),
             "train_error": words.error(trial.score.train_error, task),
             "status": trial.score.status,
-            "changes": words.changes(trial.config, story.start),
+            "changes": words.changes(trial.network, story.start),
         }
         for trial in shown
     ]

@@ -19,7 +19,8 @@ from caviar.network.config import Config
 from caviar.remedies.experiment import Candidate, Judge, Verdict, compare, fixed_epochs, judge_all
 from caviar.training.metrics import MetricName
 from caviar.training.scores import Score
-from caviar.tuning.search import LOSS_DECIDES, Study, criterion
+from caviar.tuning.search import Study
+from caviar.tuning.trials import LOSS_DECIDES, criterion
 
 _TOP = 2
 """Trials of a search that come into the last comparison."""
@@ -92,7 +93,7 @@ def best_of_search(
     """
     found: list[tuple[str, Candidate]] = []
     for trial in study.ranked:
-        config = fixed_epochs(trial.config, trial.score.best_epoch)
+        config = fixed_epochs(trial.network, trial.outcome.facts["best_epoch"])
         if trial.number == 0 or any(config == other.changed(seed=config.seed) for other in known):
             continue
         if len(found) == _TOP or (found and not time_for(config)):

@@ -7,7 +7,8 @@ layers and decay. Regularisation is searched beside them, because the best stren
 from caviar.data.split import Split
 from caviar.network.config import OF_LAYERS, Config
 from caviar.training.plan import epochs_planned
-from caviar.tuning.space import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Space, Uniform
+from caviar.tuning.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.space import Space
 
 _RATE = 1e-3
 """Around which the rate is searched where a config has 0."""

@@ -1,29 +1,60 @@
-"""Proposals: a whole list of points at a time, coarse to fine.
+"""Proposals: whoever searches asks for a whole list of points at a time.
 
-The first generation is drawn at random from the whole space. Every later one looks at the best points so far, draws
-most of its points from the box that they span - on each dimension's own scale - and a few from the whole space, in
-case the good region is elsewhere. Each zoom is written down.
+A proposer is a pure function of what it is asked: the points of a generation follow from the seed, its number and the
+trials of earlier generations, so that a resumed search proposes the same again. How: `grid`, `random_points`,
+`low_discrepancy`, `coarse_to_fine`, `samplers` (any of Optuna's).
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from caviar.tuning.space import Choice, Dimension, Space
+from caviar.tuning.space import Point, Space
 
-Point = dict[str, Any]
 
-GOOD_SHARE = 0.2
-"""Share of the points so far whose region is searched next; at least `GOOD_LEAST` points."""
+class Tried(NamedTuple):
+    """A point that was tried, as a proposer sees it."""
 
-GOOD_LEAST = 4
-ELSEWHERE_SHARE = 0.2
-"""Share of a generation that is still drawn from the whole space."""
+    point: Point
+    criterion: float
+    """Less is better; infinite where it failed."""
+    noise: float
+    """Standard error of the criterion; 0 where it is not known."""
+    complete: bool
+    """Whether it was trained to its end; otherwise its criterion is that of the rung at which it was pruned."""
+    values: tuple[float, ...] = ()
+    """One number per objective, less is better."""
 
-_MARGIN = 0.05
-"""Part of a dimension's scale by which the box is widened on either side."""
+
+class Together(NamedTuple):
+    """What lets the points of a generation share compiled programs: most of them follow a few leaders."""
+
+    leaders: int
+    """Points that are proposed freely; the others copy from one of them, in turn, what a program is compiled for."""
+    follow: Callable[[Point, Point, np.random.Generator], Point]
+    """(point, leader, random numbers) -> the point with what decides the program copied from the leader."""
+    allowed: Callable[[Point], bool]
+    """Whether a point may be tried, such as for its cost."""
+    decides: tuple[str, ...] = ()
+    """The settings that a program is compiled for."""
+
+
+class Request(NamedTuple):
+    """What a proposer is asked."""
+
+    space: Space
+    tried: Sequence[Tried]
+    """Of earlier generations, in the order of the study; points of other people's trials come first."""
+    n: int
+    """Points wanted."""
+    generation: int
+    """Counted from 0."""
+    seed: int
+    together: Together
+    of: int = 0
+    """Points that the whole search may still propose, these included; 0 where it is not known."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,59 +74,81 @@ class Zoom:
     reason: str
 
 
-def whole_space(space: Space) -> Callable[[np.random.Generator], Point]:
-    """Draws one point from the whole space, every dimension on its own scale."""
-    return lambda stream: {name: dimension.at(stream.random()) for name, dimension in space.items()}
+class Proposal(NamedTuple):
+    """The answer of a proposer."""
+
+    points: list[Point]
+    """At most as many as were wanted; fewer, or none, where there is nothing more to try, as in a grid."""
+    zooms: tuple[Zoom, ...] = ()
 
 
-def coarse_to_fine(
-    space: Space, tried: Sequence[tuple[Mapping[str, Any], float]], generation: int
-) -> tuple[Callable[[np.random.Generator], Point], Zoom | None]:
-    """How the points of a generation are drawn: most of them from the region of the good points so far.
+class Proposer(Protocol):
+    """Proposes the points of a generation; its `repr` says all that its points follow from."""
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it proposes while the last generation trains, and so without knowing how that did."""
+        ...
+
+    def __call__(self, request: Request) -> Proposal:
+        """The points of a generation; the same for the same request."""
+        ...
+
+
+def stream_of(request: Request) -> np.random.Generator:
+    """The random numbers of a generation."""
+    return np.random.Generator(np.random.Philox(key=request.seed, counter=[0, 4, request.generation, 0]))
+
+
+_REDRAWS = 100
+
+
+def drawn_together(request: Request, draw: Callable[[np.random.Generator], Point]) -> list[Point]:
+    """Points that are drawn one by one and share the programs of the first few.
+
+    Where none of many draws is allowed, the last one is taken.
 
     Args:
-        space: the whole space.
-        tried: points and what they scored, less is better.
-        generation: number of the generation that is proposed, counted from 0.
-
-    Returns:
-        What draws one point, and the zoom; None as long as too few points were tried.
+        request: what is asked.
+        draw: draws one point.
     """
-    anywhere = whole_space(space)
-    if len(tried) < 2 * GOOD_LEAST:
-        return anywhere, None
-    best = sorted(tried, key=lambda item: item[1])[: max(GOOD_LEAST, round(GOOD_SHARE * len(tried)))]
-    boxes = {name: _box(dimension, [point[name] for point, _ in best]) for name, dimension in space.items()}
-
-    def draw(stream: np.random.Generator) -> Point:
-        if stream.random() < ELSEWHERE_SHARE:
-            return anywhere(stream)
-        return {name: _within(space[name], boxes[name], stream) for name in space}
-
-    region = {
-        name: tuple(dict.fromkeys(space[name].at(u) for u in box))
-        if isinstance(space[name], Choice)
-        else (space[name].at(box[0]), space[name].at(box[-1]))
-        for name, box in boxes.items()
-    }
-    width = {name: box[-1] - box[0] for name, box in boxes.items() if not isinstance(space[name], Choice)}
-    narrowest = sorted(width, key=lambda name: width[name])[:2]
-    reason = f"the best {len(best)} of {len(tried)} points lie here" + (
-        f"; {' and '.join(narrowest)} narrowed most" if narrowest else ""
-    )
-    return draw, Zoom(generation, len(best), region, reason)
+    stream, together = stream_of(request), request.together
+    points: list[Point] = []
+    for number in range(request.n):
+        leader = points[number % together.leaders] if number >= together.leaders else None
+        point = _one(draw, leader, together, stream)
+        for _ in range(_REDRAWS):
+            if together.allowed(point):
+                break
+            point = _one(draw, leader, together, stream)
+        points.append(point)
+    return points
 
 
-def _box(dimension: Dimension, values: Sequence[Any]) -> list[float]:
-    """Where the good points lie: (low, high) on the scale, or the place of each one's option."""
-    places = [dimension.place(value) for value in values]
-    if isinstance(dimension, Choice):
-        return sorted(places)
-    return [max(0.0, min(places) - _MARGIN), min(1.0, max(places) + _MARGIN)]
+def _one(
+    draw: Callable[[np.random.Generator], Point], leader: Point | None, together: Together, stream: np.random.Generator
+) -> Point:
+    point = draw(stream)
+    return point if leader is None else together.follow(point, leader, stream)
 
 
-def _within(dimension: Dimension, box: Sequence[float], stream: np.random.Generator) -> Any:
-    """A value from the box; of a choice, an option as often as the good points have it."""
-    if isinstance(dimension, Choice):
-        return dimension.at(box[int(stream.integers(len(box)))])
-    return dimension.at(box[0] + stream.random() * (box[-1] - box[0]))
+def anywhere(space: Space) -> Callable[[np.random.Generator], Point]:
+    """Draws one point from the whole space, every dimension on its own scale."""
+    return lambda stream: space.point({name: stream.random() for name in space})
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomPoints:
+    """Every point drawn from the whole space, every dimension on its own scale.
+
+    Source: Bergstra & Bengio 2012, JMLR 13:281.
+    """
+
+    @property
+    def ahead(self) -> bool:
+        """Its points follow from all earlier generations."""
+        return False
+
+    def __call__(self, request: Request) -> Proposal:
+        """The points of a generation."""
+        return Proposal(drawn_together(request, anywhere(request.space)))

@@ -1,60 +1,63 @@
-"""The search: generation after generation of configs, trained as populations, coarse to fine.
+"""The search: generation after generation of points, each judged as one list.
 
-A generation is a function of the seed, its number and the scores of the generations before it. Its configs share a few
-compiled programs: what must be compiled (layers, width class, mini-batch, batch norm, kind of activation) is drawn for
-a few leaders and copied by the others; everything else is drawn for each.
+A generation is a function of the seed, its number and the trials of earlier generations, so that a search that was
+interrupted goes on to the same study. What points are - configs of networks or arguments of a function - is known by
+whoever proposes and judges them.
 """
 
 import dataclasses
-import json
-import time
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import optuna
 
-from caviar.data.split import Split
-from caviar.errors import BadSpace
 from caviar.network.config import Config
-from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for
-from caviar.training.plan import same_class, written_out
-from caviar.training.scores import Score, judge, row_plan
+from caviar.training.metrics import MetricName
 from caviar.tuning import store
-from caviar.tuning.defaults import default_space
-from caviar.tuning.propose import Point, Zoom, coarse_to_fine
-from caviar.tuning.space import Space
-
-DECIDES_PROGRAM = ("layers", "units", "batch_size", "batch_norm", "activation")
-"""Settings that a compiled program is made for; `units` by its width class."""
-
-LOSS_DECIDES: tuple[MetricName, ...] = ("error", "rmse", "r2")
-"""Metrics for which configs are ranked by their held-out loss."""
-
-_REDRAWS = 100
-
-LEADERS, LEADERS_LATER = 3, 2
-"""Programs in the first generation and in every later one: each costs about a second to compile."""
+from caviar.tuning.propose import Proposal, Proposer, Request, Together, Tried, Zoom
+from caviar.tuning.space import Point, Space
+from caviar.tuning.trials import Outcome, Trial
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Trial:
-    """One config of a study.
+class Entry(NamedTuple):
+    """A point that is to be judged."""
 
-    Attributes:
-        number: place in the study, from 0.
-        generation: the generation it belongs to.
-        values: searched settings by name.
-        config: the whole config.
-        score: how it did.
-    """
-
-    number: int
-    generation: int
     values: Point
-    config: Config
-    score: Score
+    """Of the searched settings; those of a config that was given may lie outside the space."""
+    config: Config | None
+    """The whole config; None where a function is tuned."""
+
+
+class Judge(Protocol):
+    """Judges the points of a generation."""
+
+    def __call__(self, entries: Sequence[Entry], generation: int) -> list[Outcome]:
+        """One outcome for each, in their order; the same ones when it is asked again."""
+        ...
+
+
+class Records(Protocol):
+    """Where outcomes are kept beside the study, with their curves."""
+
+    def recall(self, generation: int) -> list[Outcome] | None:
+        """The outcomes of a generation that was judged before; None where they are not kept."""
+        ...
+
+    def keep(self, generation: int, trials: Sequence[Trial]) -> None:
+        """Keep the trials of a generation."""
+        ...
+
+
+class Nowhere:
+    """Keeps nothing: curves stay with their trials."""
+
+    def recall(self, generation: int) -> list[Outcome] | None:  # noqa: ARG002
+        """Nothing is known."""
+        return None
+
+    def keep(self, generation: int, trials: Sequence[Trial]) -> None:
+        """Trials keep what they have."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,231 +66,172 @@ class Study:
 
     Attributes:
         space: what was searched.
-        metric: what is optimised.
+        metric: what is optimised; None where a function is tuned.
         trials: all of them, in order; trial 0 is the config from which the search started.
         zooms: the regions that were searched more densely, in order.
         optuna: the same as Optuna's Study.
     """
 
     space: Space
-    metric: MetricName
+    metric: MetricName | None
     trials: tuple[Trial, ...]
     zooms: tuple[Zoom, ...]
     optuna: optuna.Study
 
     @property
     def ranked(self) -> list[Trial]:
-        """Trials, the best first, by `criterion`."""
-        return sorted(self.trials, key=lambda trial: criterion(trial.score, self.metric))
+        """Trials that are complete, the best first, by their criterion."""
+        complete = [trial for trial in self.trials if trial.outcome.state == "complete"]
+        return sorted(complete, key=lambda trial: trial.outcome.criterion)
 
     @property
     def best(self) -> Trial:
-        """The best trial by `criterion`."""
+        """The best trial by its criterion."""
         return self.ranked[0]
 
     @property
     def best_value(self) -> float:
-        """The metric of the best trial."""
-        return self.best.score.value
+        """What the best trial has reached; of several objectives the first."""
+        return self.best.outcome.values[0]
 
     @property
     def best_params(self) -> Point:
-        """The searched settings of the best trial."""
-        return self.best.values
+        """The searched settings of the best trial, and those that are fixed."""
+        return self.space.fixed | self.best.values
 
     @property
     def best_config(self) -> Config:
         """The config of the best trial."""
-        return self.best.config
+        return self.best.network
 
 
-def criterion(score: Score, metric: MetricName) -> float:
-    """What configs are ranked by, less is better: the metric, but for `error` the held-out loss.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """What is searched, and how: with the judge, everything that a study follows from.
 
-    A few hundred or thousand rows cannot tell apart the error rates of good configs, while their losses differ visibly.
+    Attributes:
+        space: what is searched.
+        propose: proposes the points of a generation.
+        trials: points in all, those given included.
+        generation_size: by the number of a generation, how many points it has; see `seed`.
+        seed: of the proposals.
+        given: the first points of the first generation; the first of them is trial 0.
+        config: the whole config of a point; None where a function is tuned.
+        together: what lets the points of a generation share programs.
+        metric: what is optimised.
     """
-    if metric in LOSS_DECIDES:
-        return float(score.loss.mean())
-    if not np.isfinite(score.value):
-        return float("inf")
-    return -score.value if metric in LARGER_IS_BETTER else score.value
+
+    space: Space
+    propose: Proposer
+    trials: int
+    generation_size: Callable[[int], int]
+    seed: int
+    given: tuple[Entry, ...]
+    config: Callable[[Point], Config] | None
+    together: Callable[[int], Together]
+    metric: MetricName | None = None
 
 
 def search(
-    start: Config,
-    around: Config,
-    space: Space,
-    judged: Callable[[Sequence[Config]], list[Score]],
+    plan: Plan,
+    judge: Judge,
+    study: optuna.Study,
     *,
-    metric: MetricName,
-    trials: int,
-    generation_size: int,
-    seed: int,
-    storage: str | Path | None = None,
-    first: Iterable[Config] = (),
-    allowed: Callable[[Config], bool] = lambda _: True,
+    records: Records | None = None,
+    again: bool = False,
     enough: Callable[[], bool] = lambda: False,
-    tell: Callable[[Sequence[Trial], Zoom | None], None] = lambda *_: None,
+    tell: Callable[[Sequence[Trial], tuple[Zoom, ...]], None] = lambda *_: None,
 ) -> Study:
-    """Search a space around a config.
+    """Search a space.
 
     Args:
-        start: trial 0, the config that is to be improved.
-        around: the settings that are not searched.
-        space: what is searched.
-        judged: trains configs and judges them.
-        metric: what is optimised.
-        trials: number of configs in all, trial 0 included.
-        generation_size: configs that are proposed at a time.
-        seed: of the proposals.
-        storage: where the study is kept, see `store.open_study`.
-        first: configs to try in the first generation, after trial 0.
-        allowed: whether a drawn config may be tried, such as for its cost.
+        plan: what is searched, and how.
+        judge: trains configs, or calls a function, and says what came of each.
+        study: where trials are kept, see `store.open_study`; those of this search that it holds are not judged again.
+        records: where curves are kept.
+        again: judge also what the study holds: whoever judges remembers it, and knows more than the study keeps.
         enough: asked between generations; the search ends when it says so.
-        tell: told after each generation of its trials, and before it of its zoom.
+        tell: told after each generation of its trials and its zooms.
 
     Returns:
-        The study; `space` and `storage` hold every trial.
+        The study, with every trial.
     """
-    study = store.open_study(storage, "maximize" if metric in LARGER_IS_BETTER else "minimize")
-    store.claim(study, json.dumps([seed, metric, generation_size, start.to_json(), repr(space), around.to_json()]))
-    known = store.known_ids(study)
+    kept, records = store.trials_of(study, plan.space), records or Nowhere()
+    others = [trial for trial in kept.values() if trial.generation < 0]
     done: list[Trial] = []
     zooms: list[Zoom] = []
     generation = 0
-    given = [start, *first][:trials]
-    # A generation that the study holds already is gone through again, so that a resumed search never ends before it.
-    while len(done) < trials and (not done or f"{generation}/0" in known or not enough()):
-        stream = np.random.Generator(np.random.Philox(key=seed, counter=[0, 4, generation, 0]))
-        wanted = min(generation_size, trials - len(done)) - (0 if done else len(given))
-        tried = [(trial.values, criterion(trial.score, metric)) for trial in done]
-        draw, zoom = coarse_to_fine(space, tried, generation)
-        if zoom:
-            zooms.append(zoom)
-        configs = [] if done else list(given)
-        leaders = LEADERS_LATER if done else LEADERS
-        configs += draw_together(space, around, draw, n=max(0, wanted), leaders=leaders, allowed=allowed, stream=stream)
-        scores = judged(configs)
-        fresh = [
-            Trial(len(done) + i, generation, space.values_of(config), config, score)
-            for i, (config, score) in enumerate(zip(configs, scores, strict=True))
-        ]
-        for i, trial in enumerate(fresh):
-            if f"{generation}/{i}" not in known:
-                store.add_trial(study, space, trial.values, trial.score.value, _attributes(trial, i))
-        done += fresh
-        tell(fresh, zoom)
-        generation += 1
-    return Study(space, metric, tuple(done), tuple(zooms), study)
 
+    def propose(generation: int, size: int, left: int) -> Proposal:
+        if size <= 0:
+            return Proposal([])
+        until = generation - 1 if plan.propose.ahead else generation
+        tried = [_tried(trial) for trial in (*others, *done) if trial.generation < until]
+        return plan.propose(Request(plan.space, tried, size, generation, plan.seed, plan.together(generation), left))
 
-def draw_together(
-    space: Space,
-    around: Config,
-    draw: Callable[[np.random.Generator], Point],
-    *,
-    n: int,
-    leaders: int,
-    allowed: Callable[[Config], bool],
-    stream: np.random.Generator,
-) -> list[Config]:
-    """Draw n configs that share the compiled programs of a few of them.
+    def wanted(generation: int, left: int) -> int:
+        return min(plan.generation_size(generation), left) - (len(plan.given) if generation == 0 else 0)
 
-    Args:
-        space: what is searched.
-        around: the settings that are not searched.
-        draw: draws one point.
-        n: configs wanted.
-        leaders: configs whose program-deciding settings the others copy; units are drawn anew within the
-            leader's width class.
-        allowed: whether a config may be tried; where none of many draws is, the last one is taken.
-        stream: random numbers.
-    """
-    points: list[Point] = []
-    for number in range(n):
-        leader = points[number % leaders] if number >= leaders else None
-        point = _alike(space, draw(stream), leader, stream)
-        for _ in range(_REDRAWS):
-            if allowed(space.config(point, around)):
+    with ThreadPoolExecutor(1, "caviar proposals") as pool:
+        ahead = None
+        # A generation that the study holds is gone through again, so that a resumed search never ends before it.
+        while len(done) < plan.trials and (not done or f"{generation}/0" in kept or not enough()):
+            left = plan.trials - len(done)
+            proposal = ahead.result() if ahead else propose(generation, wanted(generation, left), left)
+            given = plan.given[:left] if generation == 0 else ()
+            entries = [*given, *(_entry(point, plan) for point in proposal.points)]
+            if not entries:
                 break
-            point = _alike(space, draw(stream), leader, stream)
-        points.append(point)
-    return [space.config(point, around) for point in points]
+            after = left - len(entries)
+            if plan.propose.ahead and after > 0:
+                ahead = pool.submit(propose, generation + 1, wanted(generation + 1, after), after)
+            outcomes = _known(generation, len(entries), kept, records, again=again)
+            judged = judge(entries, generation) if outcomes is None else outcomes
+            fresh = [
+                Trial(len(done) + index, generation, index, entry.values, entry.config, outcome)
+                for index, (entry, outcome) in enumerate(zip(entries, judged, strict=True))
+            ]
+            if outcomes is None:
+                records.keep(generation, fresh)
+            for trial in fresh:
+                if trial.id not in kept:
+                    store.add_trial(study, plan.space, trial)
+            done += fresh
+            zooms += proposal.zooms
+            tell(fresh, proposal.zooms)
+            generation += 1
+    return Study(plan.space, plan.metric, tuple(done), tuple(zooms), study)
 
 
-def _alike(space: Space, point: Point, leader: Point | None, stream: np.random.Generator) -> Point:
-    """The point, with what decides the program copied from the leader."""
-    if leader is None:
-        return point
-    own = point | {name: leader[name] for name in DECIDES_PROGRAM if name in space}
-    if "units" in space:
-        low, high = same_class(leader["units"])
-        dimension = space["units"]
-        start, end = dimension.place(low), dimension.place(high)
-        own["units"] = min(high, max(low, dimension.at(start + stream.random() * (end - start))))
-    return own
+def _known(
+    generation: int, size: int, kept: dict[str, Trial], records: Records, *, again: bool
+) -> list[Outcome] | None:
+    """The outcomes of a generation, where the study or the records hold all of them."""
+    ids = [f"{generation}/{index}" for index in range(size)]
+    if all(one in kept for one in ids) and not again:
+        return [kept[one].outcome for one in ids]
+    outcomes = records.recall(generation)
+    return outcomes if outcomes is not None and len(outcomes) == size else None
 
 
-def _attributes(trial: Trial, index: int) -> dict[str, Any]:
-    score = trial.score
+def _entry(point: Point, plan: Plan) -> Entry:
+    """A proposed point; of a network with the values as its config has them."""
+    return Entry(point, plan.config(point) if plan.config else None)
+
+
+def _tried(trial: Trial) -> Tried:
+    outcome = trial.outcome
+    return Tried(trial.values, outcome.criterion, outcome.noise, outcome.state == "complete", outcome.values)
+
+
+def asked_of(plan: Plan, **more: Any) -> dict[str, Any]:
+    """What a study must be continued with, as plain values."""
     return {
-        "caviar:id": f"{trial.generation}/{index}",
-        "caviar:status": score.status,
-        "caviar:config": json.dumps(trial.config.to_json()),
-        "loss": float(score.loss.mean()),
-        "train_error": score.train_error,
-        "best_epoch": score.best_epoch,
-        "networks": score.networks,
+        "seed": plan.seed,
+        "metric": plan.metric,
+        "generation": plan.generation_size(0),
+        "proposals": repr(plan.propose),
+        "space": repr(plan.space),
+        "given": [entry.config.to_json() if entry.config else entry.values for entry in plan.given],
+        **more,
     }
-
-
-def tune(
-    split: Split,
-    space: Space | None = None,
-    *,
-    base: Config | None = None,
-    metric: MetricName | None = None,
-    trials: int = 64,
-    seconds: float | None = None,
-    storage: str | Path | None = None,
-    seed: int = 0,
-) -> Study:
-    """Search settings, coarse to fine, hundreds of networks at a time.
-
-    Args:
-        split: data; with fewer than 5,000 train and dev rows configs are judged out of fold.
-        space: what is searched; None is a space around `base` for its most important settings.
-        base: trial 0, and the settings that are not searched; None is `Config()`.
-        metric: what is optimised; None is error or rmse.
-        trials: configs in all.
-        seconds: no new generation is begun after so many.
-        storage: None in memory, a path for Optuna's journal file, or a URL such as sqlite:///study.db.
-        seed: of the proposals and of the networks.
-
-    Returns:
-        The Study: `best_config`, `best_value`, `best_params`, `trials`, `optuna`.
-
-    Raises:
-        BadSpace: a budget that is not above 0.
-        BadConfig: a metric of another task.
-    """
-    if trials < 1 or (seconds is not None and seconds <= 0):
-        raise BadSpace(
-            f"caviar.tune needs at least 1 trial and more than 0 seconds, got trials={trials}, seconds={seconds}."
-        )
-    chosen = metric_for(split.task, metric)
-    start = (base or Config()).changed(seed=seed, rows=1.0)
-    start = written_out(start, split)
-    began = time.monotonic()
-    return search(
-        start,
-        start,
-        space or default_space(start, split),
-        lambda configs: judge(split, configs, chosen, on=row_plan(split)),
-        metric=chosen,
-        trials=trials,
-        generation_size=max(8, min(64, -(-trials // 4))),
-        seed=seed,
-        storage=storage,
-        enough=lambda: seconds is not None and time.monotonic() - began >= seconds,
-    )

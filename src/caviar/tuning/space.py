@@ -1,259 +1,96 @@
-"""`Space`: which settings are searched, each on the scale on which it matters.
+"""`Space`: which settings are searched, on which scales, and under which conditions.
 
-| dimension | scale | for |
-|---|---|---|
-| Uniform | the value itself | dropout, label smoothing |
-| LogUniform | log10 | learning rate, lambda |
-| OneMinusLogUniform | log10(1 - value) | momentum, beta1, beta2: 1 / (1 - beta) is what matters |
-| Integer | whole numbers, or their log | layers; units, epochs |
-| Choice | unordered | activation, batch size |
+A *point* is one value for every setting that is searched under its conditions. Settings that are the same everywhere
+are fixed values, and no part of a point.
 
 Source: course section 6; Bergstra & Bengio 2012.
 """
 
 import dataclasses
-import math
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import numpy as np
-from optuna import distributions
 
 from caviar.errors import BadSpace, nearest
 from caviar.network.config import DECAYING, Config
 from caviar.remedies.remedy import with_layers
+from caviar.tuning.dimensions import Dimension
 
+Point = dict[str, Any]
+"""A value for every setting that is searched."""
 
-@dataclasses.dataclass(frozen=True)
-class Uniform:
-    """Real numbers in [low, high], all equally likely."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _ordered(self, self.low, self.high)
-
-    def at(self, u: float) -> float:
-        """The value at place u in [0, 1] of the scale."""
-        return float(np.clip(self.low + u * (self.high - self.low), self.low, self.high))
-
-    def place(self, value: Any) -> float:
-        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
-        if not _is_number(value):
-            return 0.5
-        return _clip((value - self.low) / (self.high - self.low))
-
-    def holds(self, value: Any) -> bool:
-        """Whether the value lies in the dimension."""
-        return _is_number(value) and self.low <= value <= self.high
-
-    def stored(self, value: float) -> float:
-        """The value as a study keeps it."""
-        return value
-
-    def distribution(self) -> distributions.BaseDistribution:
-        """What Optuna calls this dimension."""
-        return distributions.FloatDistribution(self.low, self.high)
-
-
-@dataclasses.dataclass(frozen=True)
-class LogUniform:
-    """Real numbers in [low, high], equally likely in each power of ten; low above 0."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _ordered(self, self.low, self.high)
-        if self.low <= 0:
-            raise BadSpace(
-                f"LogUniform needs low above 0, got {self.low}: zero has no logarithm. Use Uniform, or a small low."
-            )
-
-    def at(self, u: float) -> float:
-        """The value at place u in [0, 1] of the scale."""
-        return float(np.clip(self.low * (self.high / self.low) ** u, self.low, self.high))
-
-    def place(self, value: Any) -> float:
-        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
-        if not _is_number(value):
-            return 0.5
-        return _clip(math.log(max(value, 1e-300) / self.low) / math.log(self.high / self.low))
-
-    def holds(self, value: Any) -> bool:
-        """Whether the value lies in the dimension."""
-        return _is_number(value) and self.low <= value <= self.high
-
-    def stored(self, value: float) -> float:
-        """The value as a study keeps it."""
-        return value
-
-    def distribution(self) -> distributions.BaseDistribution:
-        """What Optuna calls this dimension."""
-        return distributions.FloatDistribution(self.low, self.high, log=True)
-
-
-@dataclasses.dataclass(frozen=True)
-class OneMinusLogUniform:
-    """Averaging weights beta in [low, high], equally likely in each power of ten of 1 - beta; both in (0, 1)."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _ordered(self, self.low, self.high)
-        if not 0 < self.low < self.high < 1:
-            raise BadSpace(
-                f"OneMinusLogUniform needs 0 < low < high < 1, got low={self.low}, high={self.high}. It is made "
-                "for beta, such as 0.9 to 0.999."
-            )
-
-    def at(self, u: float) -> float:
-        """The value at place u in [0, 1] of the scale."""
-        return float(np.clip(1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u, self.low, self.high))
-
-    def place(self, value: Any) -> float:
-        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
-        if not _is_number(value):
-            return 0.5
-        share = math.log(max(1 - value, 1e-300) / (1 - self.low)) / math.log((1 - self.high) / (1 - self.low))
-        return _clip(share)
-
-    def holds(self, value: Any) -> bool:
-        """Whether the value lies in the dimension."""
-        return _is_number(value) and self.low <= value <= self.high
-
-    def stored(self, value: float) -> float:
-        """The value as a study keeps it: log10(1 - beta), since Optuna has no such scale."""
-        return float(np.clip(math.log10(1 - value), math.log10(1 - self.high), math.log10(1 - self.low)))
-
-    def distribution(self) -> distributions.BaseDistribution:
-        """What Optuna calls this dimension: log10(1 - beta)."""
-        return distributions.FloatDistribution(math.log10(1 - self.high), math.log10(1 - self.low))
-
-
-@dataclasses.dataclass(frozen=True)
-class Integer:
-    """Whole numbers from low to high, both included; with log=True equally likely in each power of ten, low above 0."""
-
-    low: int
-    high: int
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        if not all(isinstance(n, int) for n in (self.low, self.high)) or not self.low <= self.high:
-            raise BadSpace(f"Integer needs whole numbers low <= high, got low={self.low!r}, high={self.high!r}.")
-        if self.log and self.low < 1:
-            raise BadSpace(
-                f"Integer with log=True needs low of at least 1, got {self.low}. Use log=False, or a larger low."
-            )
-
-    def at(self, u: float) -> int:
-        """The value at place u in [0, 1] of the scale."""
-        low, high = self._ends()
-        value = low + u * (high - low)
-        return int(np.clip(round(math.exp(value) if self.log else value), self.low, self.high))
-
-    def place(self, value: Any) -> float:
-        """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
-        if not _is_number(value):
-            return 0.5
-        low, high = self._ends()
-        return _clip(((math.log(max(value, 1e-300)) if self.log else value) - low) / (high - low))
-
-    def _ends(self) -> tuple[float, float]:
-        """Ends of the scale: each whole number owns the half on either side of it."""
-        low, high = self.low - 0.499, self.high + 0.499
-        return (math.log(max(low, 0.501)), math.log(high)) if self.log else (low, high)
-
-    def holds(self, value: Any) -> bool:
-        """Whether the value lies in the dimension."""
-        return _is_number(value) and self.low <= value <= self.high
-
-    def stored(self, value: float) -> int:
-        """The value as a study keeps it."""
-        return int(value)
-
-    def distribution(self) -> distributions.BaseDistribution:
-        """What Optuna calls this dimension."""
-        return distributions.IntDistribution(self.low, self.high, log=self.log)
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """One of several values without order, all equally likely."""
-
-    options: tuple[Any, ...]
-
-    def __init__(self, *options: Any) -> None:
-        object.__setattr__(self, "options", options)
-        if not all(option is None or isinstance(option, (int, float, str)) for option in options):
-            raise BadSpace(
-                f"Choice needs options that a study can keep - words, numbers, True, False, None - got {options!r}. "
-                "Search what is given per layer as one value for all."
-            )
-        if len(options) == 0 or len(set(options)) < len(options):
-            raise BadSpace(f"Choice needs at least one option and none twice, got {options!r}.")
-
-    def at(self, u: float) -> Any:
-        """The value at place u in [0, 1]: every option owns an equal part."""
-        return self.options[min(len(self.options) - 1, int(u * len(self.options)))]
-
-    def place(self, value: Any) -> float:
-        """The middle of the part that a value owns; a value that is none of the options is taken for the first."""
-        known = self.options.index(value) if value in self.options else 0
-        return (known + 0.5) / len(self.options)
-
-    def holds(self, value: Any) -> bool:
-        """Whether the value is one of the options."""
-        return value in self.options
-
-    def stored(self, value: Any) -> Any:
-        """The value as a study keeps it."""
-        return value
-
-    def distribution(self) -> distributions.BaseDistribution:
-        """What Optuna calls this dimension."""
-        return distributions.CategoricalDistribution(self.options)
-
-
-Dimension = Uniform | LogUniform | OneMinusLogUniform | Integer | Choice
-
-_NAMES = ("layers", "units", *(f.name for f in dataclasses.fields(Config)))
+_NOT_SEARCHED = ("hidden_units", "rows", "seed")
+SETTINGS = ("layers", "units", *(f.name for f in dataclasses.fields(Config) if f.name not in _NOT_SEARCHED))
+"""What may be searched of a `Config`: its fields, and `layers` and `units` in place of `hidden_units`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Space(Mapping[str, Dimension]):
-    """Settings to search, by name.
+    """Settings to search, by name: a mapping of what is searched.
 
-    Names are fields of `Config`, and in place of `hidden_units` the pair `layers` (hidden layers) and `units`
-    (in each of them).
+    For networks, names are fields of `Config`, and in place of `hidden_units` the pair `layers` (hidden layers) and
+    `units` (in each of them); for a function of one's own, any names.
+
+    Attributes:
+        dimensions: what is searched, by name; a plain value in place of a dimension is the same in every point, and
+            is found in `fixed`.
+        conditions: by name, under which values of others a setting is searched at all:
+            {"decay_rate": {"schedule": ("exponential", "staircase")}}.
+        fixed: values that are the same in every point.
 
     Raises:
-        BadSpace: no dimensions, an unknown name, or something that is no dimension.
+        BadSpace: no dimensions, or conditions that name what is not searched, or each other in a circle.
     """
 
     dimensions: dict[str, Dimension]
+    conditions: dict[str, dict[str, tuple[Any, ...]]] = dataclasses.field(default_factory=dict)
+    fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.dimensions:
+        searched = {name: one for name, one in self.dimensions.items() if isinstance(one, Dimension)}
+        fixed = {name: one for name, one in self.dimensions.items() if name not in searched}
+        object.__setattr__(self, "dimensions", searched)
+        object.__setattr__(self, "fixed", dict(self.fixed) | fixed)
+        if not searched:
             raise BadSpace(
                 "A Space needs at least one dimension, got none. For example "
                 "Space({'learning_rate': LogUniform(1e-4, 1e-1)})."
             )
-        for name, dimension in self.dimensions.items():
-            if name not in _NAMES or name in ("hidden_units", "rows", "seed"):
-                known = [n for n in _NAMES if n not in ("hidden_units", "rows", "seed")]
-                raise BadSpace(
-                    f"A Space searches settings of Config, layers and units, got {name!r}. {nearest(name, known)}"
-                )
-            if not isinstance(dimension, Dimension):
-                raise BadSpace(
-                    f"Space[{name!r}] must be Uniform, LogUniform, OneMinusLogUniform, Integer or Choice, got "
-                    f"{dimension!r}. "
-                    "A setting with one value belongs into the Config from which the search starts."
-                )
+        conditions = {
+            name: {parent: (values if isinstance(values, tuple) else tuple(values)) for parent, values in when.items()}
+            for name, when in self.conditions.items()
+        }
+        object.__setattr__(self, "conditions", conditions)
+        self._check_conditions()
+
+    def _check_conditions(self) -> None:
+        for name, when in self.conditions.items():
+            for other in (name, *when):
+                if other not in self.dimensions:
+                    raise BadSpace(
+                        f"Conditions of a Space must be about what it searches, got {other!r}. "
+                        f"{nearest(other, self.dimensions)}"
+                    )
+            for parent, values in when.items():
+                wrong = [value for value in values if not self.dimensions[parent].holds(value)]
+                if wrong or not values:
+                    raise BadSpace(
+                        f"The condition of {name!r} must name values that {parent!r} can have, got "
+                        f"{wrong[0] if wrong else 'none'!r} for {self.dimensions[parent]}."
+                    )
+        if len(self.order) < len(self.dimensions):
+            circle = sorted(set(self.dimensions) - set(self.order))
+            raise BadSpace(f"Conditions must not depend on each other in a circle, got one among {circle}. Drop one.")
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The names, each behind those on which its condition depends; without conditions as they were given."""
+        placed: dict[str, None] = {}
+        for _ in self.dimensions:
+            for name in self.dimensions:
+                if all(parent in placed for parent in self.conditions.get(name, ())):
+                    placed.setdefault(name)
+        return tuple(placed)
 
     def __getitem__(self, name: str) -> Dimension:
         return self.dimensions[name]
@@ -264,8 +101,47 @@ class Space(Mapping[str, Dimension]):
     def __len__(self) -> int:
         return len(self.dimensions)
 
+    def is_active(self, name: str, values: Mapping[str, Any]) -> bool:
+        """Whether a setting is searched where others have these values."""
+        return all(
+            parent in values and values[parent] in allowed for parent, allowed in self.conditions.get(name, {}).items()
+        )
+
+    def point(self, places: Mapping[str, float]) -> Point:
+        """The point at these places, each in [0, 1]; a setting whose condition does not hold is left out."""
+        point: Point = {}
+        for name in self.order:
+            if self.is_active(name, point):
+                point[name] = self[name].at(places[name])
+        return {name: point[name] for name in self if name in point}
+
+    def places(self, point: Mapping[str, Any]) -> dict[str, float]:
+        """The place in [0, 1] of every value of a point on its scale; values outside are moved to the edge."""
+        return {name: self[name].place(point[name]) for name in self if name in point}
+
+    def active(self, values: Mapping[str, Any]) -> Point:
+        """Those of the values that are searched under their conditions."""
+        point: Point = {}
+        for name in self.order:
+            if name in values and self.is_active(name, point):
+                point[name] = values[name]
+        return {name: point[name] for name in self if name in point}
+
+    def check_settings(self) -> None:
+        """Make sure that all names are settings of a `Config`.
+
+        Raises:
+            BadSpace: an unknown name; the nearest is suggested.
+        """
+        for name in itertools.chain(self, self.fixed):
+            if name not in SETTINGS:
+                raise BadSpace(
+                    f"A Space searches settings of Config, layers and units, got {name!r}. {nearest(name, SETTINGS)}"
+                )
+
     def config(self, values: Mapping[str, Any], base: Config) -> Config:
-        """`base` with the searched settings changed to `values`."""
+        """`base` with the fixed settings, and the searched ones changed to `values`."""
+        values = self.fixed | dict(values)
         settings = {name: value for name, value in values.items() if name not in ("layers", "units")}
         if "epochs" in settings:
             settings["stop_after"] = None
@@ -289,21 +165,3 @@ class Space(Mapping[str, Dimension]):
                 value = getattr(config, name)
                 own[name] = config.rate if name == "learning_rate" else value
         return own
-
-
-def _ordered(dimension: object, low: float, high: float) -> None:
-    numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in (low, high))
-    if not numbers or not low < high:
-        raise BadSpace(
-            f"{type(dimension).__name__} needs finite numbers low < high, got low={low!r}, high={high!r}. "
-            "Exchange or correct them."
-        )
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a setting is one number; it may be None, "full" or one value per layer instead."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _clip(u: float) -> float:
-    return min(1.0, max(0.0, u))

@@ -5,6 +5,8 @@ Optuna's own reader does not survive; the caller holds the run folder's lock whi
 """
 
 import hashlib
+import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -12,11 +14,20 @@ from typing import Any, Literal
 import optuna
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
 
 from caviar.errors import BadRun
+from caviar.network.config import Config
 from caviar.tuning.space import Space
+from caviar.tuning.trials import Outcome, State, Trial
 
 STUDY_NAME = "caviar"
+
+_STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 
 _JOURNAL = b'{"op_code"'
 """How a journal begins."""
@@ -50,13 +61,13 @@ def open_study(storage: str | Path | None, direction: Literal["minimize", "maxim
         ) from error
 
 
-def claim(study: optuna.Study, asked: str) -> None:
+def claim(study: optuna.Study, asked: Mapping[str, Any]) -> None:
     """Mark a study with what it searches, or make sure that it is this.
 
     Raises:
         BadRun: it holds another search.
     """
-    mark = hashlib.sha256(asked.encode()).hexdigest()
+    mark = hashlib.sha256(json.dumps(asked, sort_keys=True, default=repr).encode()).hexdigest()
     before = study.user_attrs.get("caviar:search")
     if before is None and not study.trials:
         study.set_user_attr("caviar:search", mark)
@@ -67,14 +78,55 @@ def claim(study: optuna.Study, asked: str) -> None:
         )
 
 
-def known_ids(study: optuna.Study) -> set[str]:
-    """The trials that the study already holds, by their `caviar:id`: generation/index."""
-    return {trial.user_attrs["caviar:id"] for trial in study.trials if "caviar:id" in trial.user_attrs}
+def trials_of(study: optuna.Study, space: Space, *, configs: bool = False) -> dict[str, Trial]:
+    """The trials that the study holds, by their id: generation/index, and -1/number of those that others have added.
+
+    Those of others that are not finished, or lie outside the space, are left out.
+
+    Args:
+        study: where they are.
+        space: what it searches.
+        configs: whether the configs of networks are wanted.
+    """
+    found = [_trial(frozen, space, configs=configs) for frozen in study.get_trials(deepcopy=False)]
+    return {trial.id: trial for trial in found if trial is not None}
 
 
-def add_trial(
-    study: optuna.Study, space: Space, values: Mapping[str, Any], score: float, attributes: Mapping[str, Any]
-) -> None:
+def _trial(frozen: FrozenTrial, space: Space, *, configs: bool) -> Trial | None:
+    """A trial as it was added."""
+    facts = dict(frozen.user_attrs)
+    state = _STATES.get(frozen.state)
+    if state is None:
+        return None
+    place = facts.pop("caviar:id", None)
+    if place is None:
+        return None if frozen.values is None else _of_others(frozen, space)
+    generation, index = (int(part) for part in place.split("/"))
+    config = facts.pop("caviar:config", None)
+    outcome = Outcome(
+        state=state,
+        values=tuple(frozen.values or ()),
+        criterion=facts.pop("caviar:criterion", math.inf),
+        noise=facts.pop("caviar:noise", 0.0),
+        rungs=dict(frozen.intermediate_values),
+        facts=facts,
+    )
+    values = facts.pop("caviar:values")
+    own = None if config is None or not configs else Config.from_mapping(json.loads(config))
+    return Trial(frozen.number, generation, index, values, own, outcome)
+
+
+def _of_others(frozen: FrozenTrial, space: Space) -> Trial | None:
+    """A trial that was not added by a search of caviar, where it lies in the space."""
+    values = {name: space[name].restored(value) for name, value in frozen.params.items() if name in space}
+    if space.active(values).keys() != values.keys() or not all(space[n].holds(v) for n, v in values.items()):
+        return None
+    if not values or frozen.state.name != "COMPLETE":
+        return None
+    return Trial(-1, -1, frozen.number, values, None, Outcome("complete", tuple(frozen.values), frozen.values[0]))
+
+
+def add_trial(study: optuna.Study, space: Space, trial: Trial) -> None:
     """Write one finished trial in one piece.
 
     A value outside the space - the user's own config may have one - is kept as the attribute `caviar:values` and its
@@ -83,17 +135,26 @@ def add_trial(
     Args:
         study: where to.
         space: the whole space, never a zoom: Optuna's samplers drop dimensions whose range changes.
-        values: by name, as the config has them.
-        score: the metric; finite.
-        attributes: plain values by name.
+        trial: what is written; its curves are not.
     """
-    params = {name: _inside(space, name, values[name]) for name in space}
+    outcome, active = trial.outcome, space.active(trial.values)
+    ranked = {"caviar:criterion": outcome.criterion} if math.isfinite(outcome.criterion) else {}
+    config = {} if trial.config is None else {"caviar:config": json.dumps(trial.config.to_json())}
     study.add_trial(
         optuna.trial.create_trial(
-            params=params,
-            distributions={name: dimension.distribution() for name, dimension in space.items()},
-            value=score,
-            user_attrs={**attributes, "caviar:values": dict(values)},
+            state=next(state for state, name in _STATES.items() if name == outcome.state),
+            params={name: _inside(space, name, value) for name, value in active.items()},
+            distributions={name: space[name].distribution() for name in active},
+            values=outcome.values or None,
+            intermediate_values=dict(outcome.rungs),
+            user_attrs={
+                "caviar:id": trial.id,
+                **config,
+                **outcome.facts,
+                **ranked,
+                "caviar:noise": outcome.noise,
+                "caviar:values": dict(trial.values),
+            },
         )
     )
 

@@ -1,0 +1,56 @@
+"""Which points of networks share a compiled program: what lets a generation cost a few compilations only.
+
+What must be compiled (layers, width class, mini-batch, batch norm, kind of activation) is proposed for a few leaders
+and copied by the others; everything else is proposed for each.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from caviar.network.config import Config
+from caviar.training.plan import same_class
+from caviar.tuning.propose import Together
+from caviar.tuning.space import Point, Space
+
+DECIDES_PROGRAM = ("layers", "units", "batch_size", "batch_norm", "activation")
+"""Settings that a compiled program is made for; `units` by its width class."""
+
+LEADERS, LEADERS_LATER = 3, 2
+"""Programs in the first generation and in every later one: each costs about a second to compile."""
+
+
+def together_in_programs(
+    space: Space, around: Config, *, first: bool, allowed: Callable[[Config], bool] = lambda _: True
+) -> Together:
+    """How the points of a generation of networks share programs.
+
+    Args:
+        space: what is searched.
+        around: the settings that are not searched.
+        first: whether it is the first generation.
+        allowed: whether a config may be tried.
+    """
+
+    def follow(point: Point, leader: Point, stream: np.random.Generator) -> Point:
+        own = dict(point)
+        for name in DECIDES_PROGRAM:
+            own.pop(name, None)
+            if name in leader:
+                own[name] = leader[name]
+        if "units" in leader:
+            low, high = same_class(leader["units"])
+            dimension = space["units"]
+            start, end = dimension.place(low), dimension.place(high)
+            own["units"] = min(high, max(low, dimension.at(start + stream.random() * (end - start))))
+        return space.active(own)
+
+    decides = tuple(name for name in DECIDES_PROGRAM if name in space)
+    return Together(
+        LEADERS if first else LEADERS_LATER, follow, lambda point: allowed(space.config(point, around)), decides
+    )
+
+
+def apart() -> Together:
+    """No point follows another: for functions of one's own."""
+    return Together(1 << 30, lambda point, _leader, _stream: point, lambda _: True)
