@@ -1,0 +1,70 @@
+"""caviar's side of `race.py`: rows.npz, the error to reach, seconds, a seed; prints when it was there as JSON."""
+
+import json
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+
+import caviar
+from caviar.training.population import Progress
+from race_space import ACTIVATIONS, BATCHES, BETA1, DROPOUT, EPOCHS, L2_PER_ROW, LAYERS, RATE, UNITS
+
+
+class Reached(Exception):
+    """The error to reach was reached."""
+
+
+def main() -> None:
+    """Search until the error is reached, or the time is up."""
+    path, target, seconds, seed = sys.argv[1:]
+    began = time.monotonic()
+    rows = np.load(path)
+    x, y = (np.concatenate([rows[f"{name}_train"], rows[f"{name}_dev"]]) for name in ("x", "y"))
+    n = len(rows["x_train"])
+    split = caviar.split(
+        caviar.read((rows["x_train"], rows["y_train"])), dev=caviar.read((x[n:], y[n:])), test=0, scale=None
+    )
+    split = replace(split, dev_given=True)
+    space = caviar.Space(
+        {
+            "learning_rate": caviar.LogUniform(*RATE),
+            "units": caviar.Integer(*UNITS, log=True),
+            "layers": caviar.Integer(*LAYERS),
+            "batch_size": caviar.Choice(*BATCHES),
+            "activation": caviar.Choice(*ACTIVATIONS),
+            "dropout": caviar.Uniform(*DROPOUT),
+            "l2": caviar.LogUniform(*(n * decay for decay in L2_PER_ROW)),
+            "beta1": caviar.OneMinusLogUniform(*BETA1),
+        }
+    )
+    lowest, networks, at = 1.0, 0, None
+
+    def watch(progress: Progress) -> None:
+        nonlocal lowest, networks
+        networks += len(progress.finished)
+        for epochs in progress.epochs:
+            lowest = min(lowest, float(np.nanmin(epochs.history["dev_error"])))
+        if lowest <= float(target) + 1e-9 or time.monotonic() - began > float(seconds):
+            raise Reached
+
+    try:
+        caviar.tune(
+            split,
+            space,
+            base=caviar.Config(epochs=EPOCHS, hidden_units=(128, 128)),
+            seconds=float(seconds),
+            rungs="hyperband",
+            seed=int(seed),
+            callbacks=[watch],
+        )
+    except Reached:
+        pass
+    if lowest <= float(target) + 1e-9:
+        at = time.time()
+    print(json.dumps({"at": at, "lowest": lowest, "networks": networks}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Panda or caviar: one network at a time, nudged by what the last one showed, or many at once.
+
+The course's two ways of working (section 6). Which one pays follows from how many networks the budget allows: a search
+by populations needs a first look at the whole space and at least one zoom before it knows more than it began with.
+"""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from caviar.data.split import Split
+from caviar.errors import BadSpace, nearest
+from caviar.network.config import Config
+from caviar.training.devices import places
+from caviar.training.plan import lane_size, last_epoch, program_for
+from caviar.training.population import train
+from caviar.training.scores import RowPlan, networks_for
+
+StrategyName = Literal["panda", "caviar"]
+STRATEGIES: tuple[StrategyName, ...] = ("panda", "caviar")
+
+FEWEST = 16
+"""Configs that a search by populations needs: eight to look at the whole space, and as many again to zoom once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Strategy:
+    """How a budget is used.
+
+    Attributes:
+        name: panda | caviar.
+        configs: that the budget allows.
+        at_once: configs that are trained in the time of one.
+        seconds_each: of one config when `at_once` are trained together, measured; None where configs are counted.
+        reason: one or two sentences.
+    """
+
+    name: StrategyName
+    configs: int
+    at_once: int
+    seconds_each: float | None
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return dataclasses.asdict(self)
+
+
+def configs_at_once(split: Split, config: Config, on: RowPlan) -> int:
+    """Configs like this one that the machine trains in the time of one, at least 1: what fills a lane on every core."""
+    networks = networks_for(config, on)
+    folds = len(networks) if len(networks) > 1 else 0
+    return max(1, lane_size(program_for(networks[0], split).architecture, folds) * len(places()) // len(networks))
+
+
+def seconds_of(split: Split, config: Config, on: RowPlan) -> float:
+    """Seconds of one config like this one when as many are trained as fit side by side, measured.
+
+    One epoch is trained twice: what the first takes longer is compiling, and paid once.
+    """
+    at_once = configs_at_once(split, config, on)
+    several = [config.at_rate(config.rate * (1 + i / 1000)) for i in range(at_once)]
+    networks = [
+        one.changed(epochs=last_epoch(config, split), stop_after=1, early_stopping=None)
+        for each in several
+        for one in networks_for(each, on)
+    ]
+    train(split, networks)
+    began = time.perf_counter()
+    train(split, networks)
+    return (time.perf_counter() - began) * last_epoch(config, split) / at_once
+
+
+def choose_strategy(
+    *, at_once: int, trials: int | None, seconds: float | None, seconds_each: float | None, asked: StrategyName | None
+) -> Strategy:
+    """Which way a budget goes, and why.
+
+    Args:
+        at_once: see `Strategy`.
+        trials: configs that may be tried; None where only the seconds count.
+        seconds: that may be taken; None where only configs count.
+        seconds_each: measured seconds of one config; None where only configs count.
+        asked: the way that a person wants; None: by the budget.
+
+    Raises:
+        BadSpace: no such way.
+    """
+    if asked is not None and asked not in STRATEGIES:
+        raise BadSpace(f"--strategy must be panda or caviar, got {asked!r}. {nearest(asked, STRATEGIES)}")
+    timed = 10**9 if seconds is None or not seconds_each else max(1, int(seconds / seconds_each))
+    configs = min(timed, trials or 10**9)
+    name: StrategyName = asked or ("caviar" if configs >= FEWEST else "panda")
+    if seconds is not None and seconds_each and timed <= (trials or 10**9):
+        budget = (
+            f"{seconds:g} s allow about {configs:,} configs: {seconds_each:.3g} s each, measured on this machine with "
+            f"{at_once} at once."
+        )
+    else:
+        budget = f"The budget is {configs:,} configs, {at_once} of them in the time of one."
+    why = {
+        "caviar": f"Many at once, coarse to fine: {FEWEST} are enough to look at the whole space and zoom once.",
+        "panda": f"Fewer than {FEWEST} cannot search a space: the best so far is nudged, one setting at a time, the "
+        "most important first.",
+    }
+    reason = f"{budget} {why[name]}"
+    if asked is not None:
+        reason = f"{budget} --strategy {asked} was asked for" + (
+            "." if (configs >= FEWEST) == (asked == "caviar") else "; the budget alone would go the other way."
+        )
+    return Strategy(name, configs, at_once, seconds_each, reason)
+
+
+def generation_sizes(strategy: Strategy, usual: int, given: Sequence[Any]) -> int:
+    """Points of a generation: of a panda as few as are trained in the time of one, so that each learns from the last.
+
+    Args:
+        strategy: the way of working.
+        usual: points of a generation of a caviar.
+        given: points that come first whatever the way.
+    """
+    return usual if strategy.name == "caviar" else max(strategy.at_once, len(given) + 1, 2)

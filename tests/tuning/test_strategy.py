@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from caviar.errors import BadSpace
+from caviar.network.config import Config
+from caviar.training.devices import places
+from caviar.training.scores import row_plan
+from caviar.tuning.strategy import FEWEST, choose_strategy, configs_at_once, generation_sizes, seconds_of
+from diagnosis.made_scores import classes
+
+SPLIT = classes(300, 100)
+SMALL = Config(hidden_units=(8,), epochs=4, batch_size=32)
+
+
+def decided(**settings):
+    given = {"at_once": 4, "trials": None, "seconds": None, "seconds_each": None, "asked": None}
+    return choose_strategy(**(given | settings))
+
+
+@pytest.mark.parametrize(
+    ("budget", "name", "configs"),
+    [
+        ({"trials": FEWEST - 1}, "panda", FEWEST - 1),
+        ({"trials": FEWEST}, "caviar", FEWEST),
+        ({"seconds": 100.0, "seconds_each": 10.0}, "panda", 10),
+        ({"seconds": 100.0, "seconds_each": 0.5}, "caviar", 200),
+        ({"seconds": 100.0, "seconds_each": 0.5, "trials": 12}, "panda", 12),
+        ({"seconds": 1.0, "seconds_each": 50.0}, "panda", 1),
+    ],
+)
+def test_the_budget_decides(budget, name, configs):
+    way = decided(**budget)
+    assert (way.name, way.configs) == (name, configs)
+    assert f"{configs:,} configs" in way.reason
+
+
+def test_a_person_overrides_and_is_told_what_the_budget_says():
+    assert decided(trials=500, asked="panda").name == "panda"
+    assert "would go the other way" in decided(trials=500, asked="panda").reason
+    assert "would go the other way" not in decided(trials=500, asked="caviar").reason
+    with pytest.raises(BadSpace, match=r"must be panda or caviar, got 'pand'\. Did you mean 'panda'\?"):
+        decided(trials=5, asked="pand")
+
+
+def test_what_was_measured_is_said():
+    assert "0.25 s each, measured on this machine with 4 at once" in decided(seconds=60.0, seconds_each=0.25).reason
+    assert "measured" not in decided(trials=60).reason
+
+
+def test_a_panda_trains_as_many_as_take_the_time_of_one():
+    assert generation_sizes(decided(trials=5), 64, [1]) == 4
+    assert generation_sizes(decided(trials=500), 64, [1]) == 64
+    assert generation_sizes(decided(trials=5, at_once=1), 64, [1]) == 2
+
+
+def test_configs_that_fill_the_machine():
+    """Out of fold a config has five networks, which fill a lane of five: as many configs as cores."""
+    assert len(row_plan(SPLIT)) == 5
+    assert configs_at_once(SPLIT, SMALL, row_plan(SPLIT)) == len(places())
+    assert configs_at_once(SPLIT, SMALL, (1.0,)) == 8 * len(places())
+    assert configs_at_once(SPLIT, SMALL.changed(hidden_units=(512, 512)), (1.0,)) == len(places())
+
+
+def test_a_config_of_more_epochs_takes_longer():
+    short, long = (seconds_of(SPLIT, SMALL.changed(epochs=epochs), (1.0,)) for epochs in (2, 2_000))
+    assert 0 < short < long
+    assert np.isfinite(long)
