@@ -1,5 +1,6 @@
 """caviar's side of `race.py`: rows.npz, the error to reach, seconds, a seed; prints when it was there as JSON."""
 
+import contextlib
 import json
 import sys
 import time
@@ -49,7 +50,7 @@ def main() -> None:
         if lowest <= float(target) + 1e-9 or time.monotonic() - began > float(seconds):
             raise Reached
 
-    try:
+    with contextlib.suppress(Reached):
         caviar.tune(
             split,
             space,
@@ -59,8 +60,6 @@ def main() -> None:
             seed=int(seed),
             callbacks=[watch],
         )
-    except Reached:
-        pass
     if lowest <= float(target) + 1e-9:
         at = time.time()
     print(json.dumps({"at": at, "lowest": lowest, "networks": networks}))
