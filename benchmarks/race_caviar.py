@@ -25,7 +25,11 @@ def main() -> None:
     x, y = (np.concatenate([rows[f"{name}_train"], rows[f"{name}_dev"]]) for name in ("x", "y"))
     n = len(rows["x_train"])
     split = caviar.split(
-        caviar.read((rows["x_train"], rows["y_train"])), dev=caviar.read((x[n:], y[n:])), test=0, scale=None
+        caviar.read((rows["x_train"], rows["y_train"])),
+        dev=caviar.read((x[n:], y[n:])),
+        test=0,
+        scale=None,
+        task="classification",
     )
     split = replace(split, dev_given=True)
     space = caviar.Space(
@@ -54,9 +58,8 @@ def main() -> None:
         caviar.tune(
             split,
             space,
-            base=caviar.Config(epochs=EPOCHS, hidden_units=(128, 128)),
+            base=caviar.Config(epochs=EPOCHS, hidden_units=(64, 64)),
             seconds=float(seconds),
-            rungs="hyperband",
             seed=int(seed),
             callbacks=[watch],
         )
