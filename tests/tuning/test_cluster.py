@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -205,7 +206,7 @@ def test_networks_of_ones_own(crew):
         return layer(jax.random.normal(key, (4, 3)) / 2, jnp.zeros(3))
 
     def apply(weights, x):
-        return jnp.sin(x) @ weights.w + weights.b
+        return jnp.sin(x) @ weights.w + weights.b[None]
 
     configs = [caviar.Config(network=(init, apply), epochs=3, learning_rate=0.01 * (n + 1)) for n in range(10)]
     rungs = [Rung(2, lambda runs: [True] * len(runs))]
@@ -290,8 +291,56 @@ def test_something_else_at_the_address(monkeypatch):
 
 
 def test_without_ray(monkeypatch):
-    import sys
-
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r'needs Ray: pip install "caviar\[ray\]"'), cluster("local"):
         pass
+
+
+LOST = """
+import os, sys, time
+import numpy as np
+import caviar
+from caviar.tuning import cluster as module
+from ray.cluster_utils import Cluster
+
+module._LOST_AFTER = 3.0
+rng = np.random.default_rng(0)
+split = caviar.split(caviar.read((rng.normal(size=(160, 4)), np.arange(160) % 3)), dev=32, test=32)
+config = caviar.Config(hidden_units=(64, 64), batch_size=7, epochs=400)
+nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+
+def behead(progress):
+    if progress.share > 0.1 and os.listdir(sys.argv[1]):
+        for process in nodes.head_node.all_processes["gcs_server"]:
+            if process.process.poll() is None:
+                process.process.kill()
+                global killed
+                killed = time.monotonic()
+
+try:
+    with module.cluster(nodes.address, seconds=0.1) as crew:
+        caviar.train(split, [config.changed(epochs=100_000)], crew=crew, checkpoints=sys.argv[1], callbacks=[behead])
+except caviar.CaviarError as error:
+    print(type(error).__name__, error)
+    print("after", time.monotonic() - killed)
+    nodes.shutdown()
+    sys.exit(1)
+"""
+
+
+def test_a_lost_head_is_said_and_leaves_what_was_kept(tmp_path):
+    began = time.monotonic()
+    came = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOST, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    lines = came.stdout.splitlines()
+    assert came.returncode == 1, came
+    assert "BadRun The head of a cluster must stay until the end" in lines[-2], came
+    assert "goes on from its last checkpoints" in lines[-2]
+    assert float(lines[-1].split()[1]) < 45  # Ray would end the process after 60 seconds
+    assert list(tmp_path.glob("*.safetensors"))
+    assert time.monotonic() - began < 200
