@@ -103,7 +103,7 @@ def test_a_metric_of_the_other_task():
 def test_another_search_in_the_same_storage_is_refused(tmp_path):
     path = tmp_path / "study.log"
     one = tune(SPLIT, SPACE, base=BASE, trials=2, storage=path)
-    with pytest.raises(BadRun, match=r"continued by the same search, .* holds another.* Give another storage"):
+    with pytest.raises(BadRun, match=r"begun with seed = 0, now seed = 1 came.* give another storage"):
         tune(SPLIT, SPACE, base=BASE, trials=2, seed=1, storage=path)
     assert figures(tune(SPLIT, SPACE, base=BASE, trials=2, storage=path)) == figures(one)
 

@@ -6,8 +6,11 @@ whoever proposes and judges them.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 import optuna
@@ -15,9 +18,11 @@ import optuna
 from caviar.network.config import Config
 from caviar.training.metrics import MetricName
 from caviar.tuning import store
+from caviar.tuning.kept_space import plain_space
 from caviar.tuning.propose import Proposal, Proposer, Request, Together, Tried, Zoom
+from caviar.tuning.records import Recalled
 from caviar.tuning.space import Point, Space
-from caviar.tuning.trials import Outcome, Trial
+from caviar.tuning.trials import LOSS_DECIDES, Outcome, Trial
 
 
 class Entry(NamedTuple):
@@ -38,26 +43,27 @@ class Judge(Protocol):
 
 
 class Records(Protocol):
-    """Where outcomes are kept beside the study, with their curves."""
+    """Where generations are kept beside the study, with their curves."""
 
-    def recall(self, generation: int) -> list[Outcome] | None:
-        """The outcomes of a generation that was judged before; None where they are not kept."""
+    def recall(self, generation: int) -> Recalled | None:
+        """A generation that was judged before; None where it is not kept."""
         ...
 
-    def keep(self, generation: int, trials: Sequence[Trial]) -> None:
-        """Keep the trials of a generation."""
+    def keep(self, generation: int, trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> list[Trial]:
+        """Keep a generation; the trials that are given back hold no arrays that are kept."""
         ...
 
 
 class Nowhere:
     """Keeps nothing: curves stay with their trials."""
 
-    def recall(self, generation: int) -> list[Outcome] | None:  # noqa: ARG002
+    def recall(self, generation: int) -> Recalled | None:  # noqa: ARG002
         """Nothing is known."""
         return None
 
-    def keep(self, generation: int, trials: Sequence[Trial]) -> None:
+    def keep(self, generation: int, trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> list[Trial]:  # noqa: ARG002
         """Trials keep what they have."""
+        return list(trials)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,90 +154,181 @@ def search(
         plan: what is searched, and how.
         judge: trains configs, or calls a function, and says what came of each.
         study: where trials are kept, see `store.open_study`; those of this search that it holds are not judged again.
-        records: where curves are kept.
+        records: where generations are kept with their curves, see `records.Curves`.
         again: judge also what the study holds: whoever judges remembers it, and knows more than the study keeps.
         enough: asked between generations; the search ends when it says so.
         tell: told after each generation of its trials and its zooms.
 
     Returns:
-        The study, with every trial.
+        The study, with every trial; all that it holds of this search, were it more than asked.
+
+    Raises:
+        BadRun: the study or the records cannot be written; the same call goes on from there.
     """
-    kept, records = store.trials_of(study, plan.space), records or Nowhere()
-    others = [trial for trial in kept.values() if trial.generation < 0]
-    done: list[Trial] = []
-    zooms: list[Zoom] = []
-    generation = 0
-
-    def propose(generation: int, size: int, left: int) -> Proposal:
-        if size <= 0:
-            return Proposal([])
-        until = generation - 1 if plan.propose.ahead else generation
-        tried = [_tried(trial) for trial in (*others, *done) if trial.generation < until]
-        return plan.propose(Request(plan.space, tried, size, generation, plan.seed, plan.together(generation), left))
-
-    def wanted(generation: int, left: int) -> int:
-        return min(plan.generation_size(generation), left) - (len(plan.given) if generation == 0 else 0)
-
+    so_far = Progress(plan, study, records or Nowhere(), again=again)
     with ThreadPoolExecutor(1, "caviar proposals") as pool:
-        ahead = None
-        # A generation that the study holds is gone through again, so that a resumed search never ends before it.
-        while len(done) < plan.trials and (not done or f"{generation}/0" in kept or not enough()):
-            left = plan.trials - len(done)
-            proposal = ahead.result() if ahead else propose(generation, wanted(generation, left), left)
-            given = plan.given[:left] if generation == 0 else ()
-            entries = [*given, *(_entry(point, plan) for point in proposal.points)]
-            if not entries:
+        asked: Future[Proposal] | None = None
+        for generation in itertools.count():
+            batch = so_far.known(generation)
+            if batch is None:
+                # What is known is gone through first, so that a resumed search never ends before it.
+                if so_far.left <= 0 or (so_far.trials and enough()):
+                    break
+                request = so_far.request(generation)
+                batch = so_far.batch(generation, asked.result() if asked else so_far.propose(request))
+            if not batch.entries:
                 break
-            after = left - len(entries)
-            if plan.propose.ahead and after > 0:
-                ahead = pool.submit(propose, generation + 1, wanted(generation + 1, after), after)
-            outcomes = _known(generation, len(entries), kept, records, again=again)
-            judged = judge(entries, generation) if outcomes is None else outcomes
-            fresh = [
-                Trial(len(done) + index, generation, index, entry.values, entry.config, outcome)
-                for index, (entry, outcome) in enumerate(zip(entries, judged, strict=True))
-            ]
-            if outcomes is None:
-                records.keep(generation, fresh)
-            for trial in fresh:
-                if trial.id not in kept:
-                    store.add_trial(study, plan.space, trial)
-            done += fresh
-            zooms += proposal.zooms
-            tell(fresh, proposal.zooms)
-            generation += 1
-    return Study(plan.space, plan.metric, tuple(done), tuple(zooms), study)
+            asked = None
+            if plan.propose.ahead and (then := so_far.request(generation + 1, before=len(batch.entries))).n > 0:
+                asked = pool.submit(plan.propose, then)
+            fresh = so_far.settle(generation, batch, batch.outcomes or judge(batch.entries, generation))
+            tell(fresh, batch.zooms)
+    return so_far.study()
 
 
-def _known(
-    generation: int, size: int, kept: dict[str, Trial], records: Records, *, again: bool
-) -> list[Outcome] | None:
-    """The outcomes of a generation, where the study or the records hold all of them."""
-    ids = [f"{generation}/{index}" for index in range(size)]
-    if all(one in kept for one in ids) and not again:
-        return [kept[one].outcome for one in ids]
-    outcomes = records.recall(generation)
-    return outcomes if outcomes is not None and len(outcomes) == size else None
+class Batch(NamedTuple):
+    """The points of a generation."""
+
+    entries: list[Entry]
+    zooms: tuple[Zoom, ...]
+    outcomes: list[Outcome] | None = None
+    """Where they are known."""
+    recorded: bool = False
+    """Whether the records hold them, or need not."""
 
 
-def _entry(point: Point, plan: Plan) -> Entry:
-    """A proposed point; of a network with the values as its config has them."""
-    return Entry(point, plan.config(point) if plan.config else None)
+class Progress:
+    """What a search has so far, in memory and in the study: trials without arrays, in order.
 
+    Attributes:
+        trials: of finished generations.
+    """
 
-def _tried(trial: Trial) -> Tried:
-    outcome = trial.outcome
-    return Tried(trial.values, outcome.criterion, outcome.noise, outcome.state == "complete", outcome.values)
+    def __init__(self, plan: Plan, study: optuna.Study, records: Records, *, again: bool = False) -> None:
+        """What the study holds of this search; the generations are gone through by `known` and `settle`."""
+        self._plan, self._study, self._records, self._again = plan, study, records, again
+        held = store.held_by(study, plan.space)
+        self._begun = store.begun_in(study)
+        self._kept: dict[int, dict[int, Trial]] = {}
+        for trial in held.trials:
+            self._kept.setdefault(trial.generation, {}).setdefault(trial.index, trial)
+        # Our networks are ranked by their loss; what others have tried has its value only: then that ranks all.
+        self._by_value = bool(held.others) and plan.metric in LOSS_DECIDES
+        self._maximised = study.directions[0] == optuna.study.StudyDirection.MAXIMIZE
+        self._tried = [self._as_tried(trial) for trial in held.others]
+        self._ends = [len(self._tried)]
+        self._next = held.total
+        self.trials: list[Trial] = []
+        self._zooms: list[Zoom] = []
+
+    @property
+    def left(self) -> int:
+        """Points that may still be tried."""
+        return self._plan.trials - len(self.trials)
+
+    def known(self, generation: int) -> Batch | None:
+        """A generation that the study or the records hold whole; None where it is still to be proposed or judged."""
+        kept, begun = self._kept.get(generation, {}), self._begun.get(generation)
+        if begun is not None and len(kept) == begun.points:
+            entries = [self._entry(generation, index, kept[index].values) for index in range(begun.points)]
+            outcomes = None if self._again else [kept[index].outcome for index in range(begun.points)]
+            return Batch(entries, begun.zooms, outcomes, recorded=not self._again)
+        found = self._records.recall(generation)
+        if found is None:
+            return None
+        entries = [self._entry(generation, index, point) for index, point in enumerate(found.points)]
+        return Batch(entries, found.zooms, found.outcomes, recorded=True)
+
+    def request(self, generation: int, before: int = 0) -> Request:
+        """What a proposer is asked for a generation.
+
+        Args:
+            generation: its number.
+            before: points of a generation that is being judged.
+        """
+        plan, left = self._plan, self.left - before
+        given = len(plan.given) if generation == 0 else 0
+        begun = self._begun.get(generation)
+        wanted = begun.points if begun else min(plan.generation_size(generation), left)
+        until = max(0, generation - 1) if plan.propose.ahead else generation
+        tried = self._tried[: self._ends[min(until, len(self._ends) - 1)]]
+        return Request(plan.space, tried, wanted - given, generation, plan.seed, plan.together(generation), left)
+
+    def propose(self, request: Request) -> Proposal:
+        """The points of a generation; none where none are wanted."""
+        return self._plan.propose(request) if request.n > 0 else Proposal([])
+
+    def batch(self, generation: int, proposal: Proposal) -> Batch:
+        """What is to be judged: the points that are given, those proposed, and those of which the study holds some."""
+        given = self._plan.given[: self.left] if generation == 0 else ()
+        points = [*(entry.values for entry in given), *proposal.points]
+        kept = self._kept.get(generation, {})
+        held = [kept[index].values if index in kept else point for index, point in enumerate(points)]
+        return Batch([self._entry(generation, index, point) for index, point in enumerate(held)], proposal.zooms)
+
+    def settle(self, generation: int, batch: Batch, outcomes: Sequence[Outcome]) -> list[Trial]:
+        """Keep a generation: first in the records, then in the study what that lacks.
+
+        Raises:
+            BadRun: one of them cannot be written.
+        """
+        kept = self._kept.pop(generation, {})
+        fresh = []
+        for index, (entry, outcome) in enumerate(zip(batch.entries, outcomes, strict=True)):
+            before = kept.get(index)
+            number = before.number if before else self._next
+            self._next += not before
+            known = outcome if before is None or self._again else before.outcome
+            fresh.append(Trial(number, generation, index, entry.values, entry.config, known))
+        if not batch.recorded:
+            fresh = self._records.keep(generation, fresh, batch.zooms)
+        begun = store.Begun(len(fresh), batch.zooms)
+        for trial in fresh:
+            if trial.index not in kept:
+                store.add_trial(self._study, self._plan.space, trial, begun if trial.index == 0 else None)
+        self.trials += fresh
+        self._zooms += batch.zooms
+        self._tried += map(self._as_tried, fresh)
+        self._ends.append(len(self._tried))
+        return fresh
+
+    def study(self) -> Study:
+        """The finished search."""
+        return Study(self._plan.space, self._plan.metric, tuple(self.trials), tuple(self._zooms), self._study)
+
+    def _entry(self, generation: int, index: int, point: Point) -> Entry:
+        """A point with the config that it stands for; those that were given as they were given."""
+        plan = self._plan
+        if generation == 0 and index < len(plan.given):
+            return plan.given[index]
+        return Entry(point, plan.config(point) if plan.config else None)
+
+    def _as_tried(self, trial: Trial) -> Tried:
+        outcome = trial.outcome
+        criterion, noise = outcome.criterion, outcome.noise
+        if self._by_value and outcome.values:
+            criterion, noise = (-outcome.values[0] if self._maximised else outcome.values[0]), 0.0
+        return Tried(trial.values, criterion, noise, outcome.state == "complete", outcome.values)
 
 
 def asked_of(plan: Plan, **more: Any) -> dict[str, Any]:
-    """What a study must be continued with, as plain values."""
+    """What a study must be continued with, as plain values.
+
+    Args:
+        plan: of the search.
+        more: what the judge follows from; `data` is the fingerprint of the rows.
+    """
     return {
         "seed": plan.seed,
         "metric": plan.metric,
         "generation": plan.generation_size(0),
         "proposals": repr(plan.propose),
-        "space": repr(plan.space),
+        "space": plain_space(plan.space),
         "given": [entry.config.to_json() if entry.config else entry.values for entry in plan.given],
         **more,
     }
+
+
+def mark_of(asked: Mapping[str, Any]) -> str:
+    """What a search is known by, in its records."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=repr).encode()).hexdigest()[:32]
