@@ -167,7 +167,9 @@ def search(
             return Proposal([])
         until = generation - 1 if plan.propose.ahead else generation
         tried = [_tried(trial) for trial in (*others, *done) if trial.generation < until]
-        return plan.propose(Request(plan.space, tried, size, generation, plan.seed, plan.together(generation), left))
+        together, own = plan.together(generation), plan.trials - len(plan.given)
+        left = min(left, own)
+        return plan.propose(Request(plan.space, tried, size, generation, plan.seed, together, left, own - left))
 
     def wanted(generation: int, left: int) -> int:
         return min(plan.generation_size(generation), left) - (len(plan.given) if generation == 0 else 0)
