@@ -252,7 +252,10 @@ class Progress:
         wanted = begun.points if begun else min(plan.generation_size(generation), left)
         until = max(0, generation - 1) if plan.propose.ahead else generation
         tried = self._tried[: self._ends[min(until, len(self._ends) - 1)]]
-        return Request(plan.space, tried, wanted - given, generation, plan.seed, plan.together(generation), left)
+        own = plan.trials - len(plan.given)
+        of = min(left, own)
+        together = plan.together(generation)
+        return Request(plan.space, tried, wanted - given, generation, plan.seed, together, of, own - of)
 
     def propose(self, request: Request) -> Proposal:
         """The points of a generation; none where none are wanted."""
