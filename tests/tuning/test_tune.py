@@ -111,3 +111,34 @@ def test_another_search_in_the_same_storage_is_refused(tmp_path):
 def test_a_base_of_a_fold_is_searched_on_all_rows():
     study = tune(SPLIT, SPACE, base=BASE.changed(rows=(0, 5)), trials=1)
     assert study.trials[0].config == BASE
+
+
+def test_a_folder_keeps_curves_and_the_same_call_goes_on(tmp_path):
+    asked = {"base": BASE, "trials": 20, "rungs": "hyperband", "objectives": ("error", "size"), "seed": 2}
+    whole = tune(SPLIT, SPACE, folder=tmp_path / "whole", **asked)
+    stopped = tmp_path / "stopped"
+
+    def stop(trials, _):
+        if trials[0].generation == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(SPLIT, SPACE, folder=stopped, tell=stop, **asked)
+    again = tune(SPLIT, SPACE, folder=stopped, **asked)
+    assert figures(again) == figures(whole)
+    assert content(again.optuna) == content(whole.optuna)
+    assert not list((stopped / "checkpoints").glob("*"))
+    assert len(whole.trials[0].outcome.values) == 2
+    for one, other in zip(
+        sorted((stopped / "curves").iterdir()), sorted((tmp_path / "whole/curves").iterdir()), strict=True
+    ):
+        assert (one.name, one.read_bytes()) == (other.name, other.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "proposals", ["random", "grid", "low_discrepancy", "tpe", optuna.samplers.RandomSampler(seed=0)]
+)
+def test_proposals_by_a_word_or_a_sampler(proposals):
+    study = tune(SPLIT, SPACE, base=BASE, trials=17, proposals=proposals)
+    assert len(study.trials) == 17 or proposals == "grid"
+    assert study.zooms == ()

@@ -255,7 +255,7 @@ def _tensors(trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> dict[str, Numb
         "outcomes": [_plain(trial.outcome) for trial in trials],
         "lengths": {name: [len(curve) for curve in each] for name, each in curves.items()},
     }
-    arrays: dict[str, Numbers] = {"table": np.frombuffer(_json(table), np.uint8)}
+    arrays: dict[str, Any] = {"table": np.frombuffer(_json(table), np.uint8)}
     for name, each in curves.items():
         arrays[f"curve/{name}"] = np.concatenate([curve for curve in each if len(curve)] or [none])
     return arrays

@@ -1,17 +1,23 @@
 """`tune`: searches the settings of networks, hundreds at a time."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from caviar.data.split import Split
-from caviar.errors import BadSpace
+from caviar.errors import BadRun, BadSpace
 from caviar.network.config import Config
+from caviar.training.crew import Crew
 from caviar.training.metrics import MetricName
 from caviar.training.population import Callback
-from caviar.tuning.propose import Proposer
+from caviar.tuning.rungs import Rungs
 from caviar.tuning.search import Study
 from caviar.tuning.space import Space
+from caviar.tuning.storage import Where
+from caviar.tuning.store import STUDY_NAME
 from caviar.tuning.strategy import StrategyName
+from caviar.tuning.transfer import Prior
 from caviar.tuning.tune_networks import TRIALS, Told, tune_networks
 
 
@@ -21,12 +27,17 @@ def tune(
     *,
     base: Config | None = None,
     metric: MetricName | None = None,
+    objectives: Sequence[str] = ("error",),
     trials: int | None = None,
     seconds: float | None = None,
-    proposals: Proposer | None = None,
+    proposals: Any = None,
+    rungs: str | Rungs | None = None,
     strategy: StrategyName | None = None,
-    storage: str | Path | None = None,
+    prior: Prior | None = None,
+    storage: Where = None,
+    study_name: str = STUDY_NAME,
     folder: str | Path | None = None,
+    crew: Crew | None = None,
     callbacks: Sequence[Callback] = (),
     say: Callable[[str], None] = lambda _: None,
     tell: Told = lambda *_: None,
@@ -39,13 +50,20 @@ def tune(
         space: what is searched; None is a space around `base` for its most important settings.
         base: trial 0, and the settings that are not searched; None is `Config()`.
         metric: what is optimised; None is error or rmse.
+        objectives: "error", the metric, and what else is to be small: "size", "prediction_cost".
         trials: configs in all; None is 64, or as many as the seconds allow.
         seconds: no generation is begun that would end much later.
-        proposals: who proposes points; None is coarse to fine.
+        proposals: who proposes points: coarse_to_fine, random, grid, low_discrepancy, tpe, gp, cma, nsga2, one of
+            Optuna's samplers, or a `Proposer`; None is what the strategy does: coarse to fine, or nudges.
+        rungs: "halving" or "hyperband" stop at rungs what is plainly not among the best, see `Rungs`; None: nothing is
+            stopped.
         strategy: "panda" nudges one network at a time, "caviar" trains many; None: by how many the budget allows.
+        prior: earlier studies on other data, see `transfer`.
         storage: None in memory (or, with a folder, a journal in it), a path for Optuna's journal file, or a URL such as
-            sqlite:///study.db.
+            sqlite:///study.db or postgresql+psycopg://user@host/database.
+        study_name: of several studies in one storage.
         folder: where curves and networks under way are kept; the same call goes on where it was interrupted.
+        crew: who trains: a cluster (`tuning.cluster.cluster`), or None for this machine.
         callbacks: see `train`.
         say: told in words what is decided.
         tell: told after each generation of its trials and its zooms.
@@ -55,28 +73,43 @@ def tune(
         The Study: `best_config`, `best_value`, `best_params`, `trials`, `optuna`.
 
     Raises:
-        BadSpace: a budget that is not above 0, or a space that names what is no setting.
+        BadSpace: a budget that is not above 0, a space that names what is no setting, or an unknown word.
         BadConfig: a metric of another task.
         BadRun: the storage does not answer, or holds another search.
     """
-    if (trials is not None and trials < 1) or (seconds is not None and not 0 < seconds < float("inf")):
+    if (trials is not None and trials < 1) or (seconds is not None and not 0 < seconds < math.inf):
         raise BadSpace(
             f"caviar.tune needs at least 1 trial and more than 0 seconds, got trials={trials}, seconds={seconds}."
         )
-    place = None if folder is None else Path(folder)
+    place = None if folder is None else _made(Path(folder))
     return tune_networks(
         what,
         space,
         base=base,
         metric=metric,
+        objectives=objectives,
         trials=TRIALS if trials is None and seconds is None else trials,
         seconds=seconds,
         proposals=proposals,
+        rungs=rungs,
         strategy=strategy,
+        prior=prior,
         storage=place / "study.log" if storage is None and place is not None else storage,
+        study_name=study_name,
         folder=place,
+        crew=crew,
         callbacks=callbacks,
         say=say,
         tell=tell,
         seed=seed,
     )
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRun(
+            f"The folder of a search must be one that can be written, got {folder} ({error.strerror}). Name another."
+        ) from None
+    return folder
