@@ -1,20 +1,21 @@
 """Time to the dev error that Optuna + PyTorch with Hyperband reaches in its budget: how much sooner is caviar there?
 
     python -m pip install torch==2.13.0        # a CPU build suffices; PyTorch is no dependency of caviar
-    python benchmarks/race.py --data DATA [--only digits letter ...] [--seeds 5] [--seconds 300] [--json race.json]
+    python benchmarks/race.py --data DATA [--only digits letter] [--seeds 5] [--seconds 300] [--json race.json]
 
-DATA is a folder with letter/letter.csv, bank_marketing/bank-marketing.csv and fashion_mnist/*-ubyte.gz; digits come with
-scikit-learn. caviar prepares the rows once (imputed, encoded, standardised by the training rows), and both sides get
-the same arrays, the same training and dev rows, the same space (`race_space.py`) and the same most epochs.
+DATA is a folder with letter/letter.csv, bank_marketing/bank-marketing.csv and fashion_mnist/*-ubyte.gz; digits come
+with scikit-learn. caviar prepares the rows once (imputed, encoded, standardised by the training rows), and both sides
+get the same arrays, the same training and dev rows, the same space (`race_space.py`) and the same most epochs.
 
-Optuna's side is what its users write: TPE, HyperbandPruner with a reduction factor of 3, a journal shared by one process
-per core with one thread each, the dev error reported after every epoch; mini-batches are cut from tensors in memory,
-which is faster than a DataLoader. It has `--seconds`, its start not counted: the clock begins with the first trial.
+Optuna's side is what its users write: TPE, HyperbandPruner with a reduction factor of 3, a journal shared by one
+process per core with one thread each, the dev error reported after every epoch; mini-batches are cut from tensors in
+memory, which is faster than a DataLoader. It has `--seconds`, its start not counted: the clock begins with the first
+trial.
 
-caviar's clock begins when its process is started: Python, imports, compiling everything with an empty cache. What it is
-to reach is the lowest dev error that the other side has reported. A side's error is the lowest after any epoch of any
-network. Per data set and seed: seconds until then over `--seconds`; median over the seeds. Sides take turns on a machine
-that should do nothing else. Where caviar has not got there in `--seconds` either, the ratio is given as above 1.
+caviar's clock begins when its process is started: Python, imports, compiling everything with an empty cache. What it
+is to reach is the lowest dev error that the other side has reported. A side's error is the lowest after any epoch of
+any network. Per data set and seed: seconds until then over `--seconds`; median over the seeds. Sides take turns on a
+machine that should do nothing else. Where caviar has not got there in `--seconds` either, the ratio is above 1.
 """
 
 import argparse

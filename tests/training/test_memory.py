@@ -7,7 +7,7 @@ from toy_splits import assert_same_bits
 
 import caviar
 from caviar.errors import BadConfig
-from caviar.training import devices, lanes, memory, population
+from caviar.training import crew, devices, lanes, memory, rows
 
 CONFIGS = [caviar.Config(hidden_units=8, epochs=2, learning_rate=0.01 * (n + 1)) for n in range(24)]
 
@@ -47,9 +47,9 @@ def _account(advance, lane, split):
     def accounted(function, *, donate=()):
         def call(*arguments):
             account = jax.jit(function, donate_argnums=donate).lower(*arguments).compile().memory_analysis()
-            rows = sum(leaf.nbytes for leaf in jax.tree.leaves(arguments[5:7]))
+            of_rows = sum(leaf.nbytes for leaf in jax.tree.leaves(arguments[5:7]))
             beside = account.output_size_in_bytes - account.alias_size_in_bytes
-            found.append(account.argument_size_in_bytes + account.temp_size_in_bytes + beside - rows)
+            found.append(account.argument_size_in_bytes + account.temp_size_in_bytes + beside - of_rows)
             return original(function, donate=donate)(*arguments)
 
         return call
@@ -57,7 +57,7 @@ def _account(advance, lane, split):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("caviar.training.program.devices.compiled", accounted)
         advance.cache_clear()
-        data = jax.device_put(population.device_data(1.0, split))
+        data = jax.device_put(rows.device_data(1.0, split))
         drive.drive(lane, split, [caviar.Config(hidden_units=_units(lane), epochs=1)], data, lambda *_: None, starts={})
     advance.cache_clear()
     return found[0]
@@ -83,7 +83,7 @@ def test_out_of_memory_is_tried_again_one_lane_at_a_time(monkeypatch):
     """Lanes that found no room beside others train when these are done, to the same bits."""
     split = toy_splits.classes()
     whole = caviar.train(split, CONFIGS)
-    tried, original = [], population.drive
+    tried, original = [], crew.drive
 
     def drive(lane, *rest, **others):
         tried.append(lane.members)
@@ -91,7 +91,7 @@ def test_out_of_memory_is_tried_again_one_lane_at_a_time(monkeypatch):
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 99 bytes.")
         return original(lane, *rest, **others)
 
-    monkeypatch.setattr(population, "drive", drive)
+    monkeypatch.setattr(crew, "drive", drive)
     for run, other in zip(caviar.train(split, CONFIGS), whole, strict=True):
         assert_same_bits(run, other)
     assert len(tried) == 5
@@ -99,14 +99,14 @@ def test_out_of_memory_is_tried_again_one_lane_at_a_time(monkeypatch):
     def never(*_rest, **_others):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 99 bytes.")
 
-    monkeypatch.setattr(population, "drive", never)
+    monkeypatch.setattr(crew, "drive", never)
     with pytest.raises(BadConfig, match="must fit into memory"):
         caviar.train(split, CONFIGS)
 
     def broken(*_rest, **_others):
         raise jax.errors.JaxRuntimeError("INTERNAL: broken")
 
-    monkeypatch.setattr(population, "drive", broken)
+    monkeypatch.setattr(crew, "drive", broken)
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"):
         caviar.train(split, CONFIGS)
 

@@ -76,17 +76,17 @@ def test_survivors_share_full_lanes():
     """Eight of sixteen fill one lane: no more steps are computed than for eight networks."""
     split = toy_splits.classes()
     configs = [caviar.Config(hidden_units=8, epochs=4, learning_rate=0.01 * (n + 1)) for n in range(16)]
-    from caviar.training import population
+    from caviar.training import crew
 
     seen = []
-    original = population.drive
+    original = crew.drive
 
     def watched(lane, *rest, **others):
         seen.append((others["until"], len(lane.members), lane.size))
         return original(lane, *rest, **others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(population, "drive", watched)
+        patch.setattr(crew, "drive", watched)
         caviar.train(split, configs, rungs=[Rung(1, lambda runs: np.arange(len(runs)) % 2 == 0)])
     assert sorted(seen, key=str) == [(1, 8, 8), (1, 8, 8), (None, 8, 8)]
 

@@ -5,7 +5,7 @@ from caviar.errors import BadSpace
 from caviar.network.config import Config
 from caviar.training.devices import places
 from caviar.training.scores import row_plan
-from caviar.tuning.strategy import FEWEST, choose_strategy, configs_at_once, generation_sizes, seconds_of
+from caviar.tuning.strategy import FEWEST, choose_strategy, configs_at_once, seconds_of
 from diagnosis.made_scores import classes
 
 SPLIT = classes(300, 100)
@@ -45,12 +45,6 @@ def test_a_person_overrides_and_is_told_what_the_budget_says():
 def test_what_was_measured_is_said():
     assert "0.25 s each, measured on this machine with 4 at once" in decided(seconds=60.0, seconds_each=0.25).reason
     assert "measured" not in decided(trials=60).reason
-
-
-def test_a_panda_trains_as_many_as_take_the_time_of_one():
-    assert generation_sizes(decided(trials=5), 64, [1]) == 4
-    assert generation_sizes(decided(trials=500), 64, [1]) == 64
-    assert generation_sizes(decided(trials=5, at_once=1), 64, [1]) == 2
 
 
 def test_configs_that_fill_the_machine():

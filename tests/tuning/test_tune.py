@@ -60,7 +60,19 @@ def test_a_metric_that_is_maximised():
 
 
 def test_no_generation_is_begun_when_time_is_up():
-    assert len(tune(SPLIT, SPACE, base=BASE, trials=24, seconds=1e-9).trials) == 8
+    assert len(tune(SPLIT, SPACE, base=BASE, trials=24, seconds=1e-9, strategy="caviar").trials) == 8
+
+
+def test_few_trainings_go_to_a_panda_and_it_is_said(tmp_path):
+    told: list[str] = []
+    study = tune(SPLIT, SPACE, base=BASE, trials=6, say=told.append, storage=tmp_path / "study.log")
+    assert "nudged" in told[0]
+    second = study.trials[1]
+    assert [name for name in SPACE if second.values[name] != study.trials[0].values[name]] == ["learning_rate"]
+    again = tune(SPLIT, SPACE, base=BASE, trials=6, storage=tmp_path / "study.log")
+    assert figures(again) == figures(study)
+    with pytest.raises(BadSpace, match="continued as it was begun, as a panda, got --strategy caviar"):
+        tune(SPLIT, SPACE, base=BASE, trials=6, strategy="caviar", storage=tmp_path / "study.log")
 
 
 def test_the_usual_space():

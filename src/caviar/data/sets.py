@@ -247,6 +247,19 @@ class Split:
             _times=of_kept(self._times),
         )
 
+    def to_train_on(self) -> "Split":
+        """The same split for another process that only trains: without rows as they were read, and without sealed ones.
+
+        Its networks have the same bits, and its fingerprint is the same.
+        """
+        none = self._dev.rows(np.arange(0))
+        preparation = self.preparation
+        if isinstance(preparation, Transformed):
+            preparation = replace(preparation, transformer=None)
+        few = replace(self, preparation=preparation, _train=none, _dev=none, _bridge=none, _sealed=Sealed(none))
+        vars(few)["fingerprint"] = self.fingerprint  # where cached_property keeps it
+        return few
+
     def folds(self, k: int = 5) -> Whole:
         """Fold number of every train and dev row, for cross-validation.
 

@@ -11,15 +11,15 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from caviar.data.split import Split
 from caviar.errors import BadRun
@@ -32,7 +32,8 @@ from caviar.training.step import Measures, State
 WRITTEN_BY = " ".join(f"{name} {version(name)}" for name in ("caviar", "jax", "jaxlib", "numpy"))
 """Other versions may train other bits: what they wrote is not taken."""
 
-_SECONDS = 20.0
+SECONDS = 20.0
+"""Between two checkpoints of a lane."""
 
 
 class Journey(NamedTuple):
@@ -49,7 +50,7 @@ class Journey(NamedTuple):
 class Checkpoints:
     """Lanes in a folder."""
 
-    def __init__(self, folder: str | os.PathLike[str], seconds: float = _SECONDS) -> None:
+    def __init__(self, folder: str | os.PathLike[str], seconds: float = SECONDS) -> None:
         """A store.
 
         Args:
@@ -70,28 +71,79 @@ class Checkpoints:
     def of_lane(
         self, split: Split, networks: Sequence[Config], starts: Sequence[Any], until: int | None
     ) -> "LaneCheckpoint":
-        """The checkpoint of a lane.
+        """The checkpoint of a lane that this process trains; the arguments are those of `lane_name`."""
+        file = self.file(lane_name(split, networks, starts, until, this_machine()))
+        return LaneCheckpoint(file.read, file.write, seconds=self._seconds, where=str(file.path))
 
-        Args:
-            split: its data.
-            networks: the config in every place of the lane.
-            starts: what each starts from: None, or arrays in any nesting.
-            until: the epoch at which it stops.
+    def file(self, name: str) -> "LaneFile":
+        """The file of a lane of this name."""
+        return LaneFile(self._folder / f"{name}.safetensors")
+
+
+class LaneFile:
+    """One lane in one file, which is whole or not there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> bytes | None:
+        """What it holds; None where there is none."""
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BadRun(
+                f"A checkpoint must be a file that can be read, but {self.path} cannot be ({error}). Remove it, and "
+                "its networks are trained from the start."
+            ) from None
+
+    def write(self, lane: bytes) -> None:
+        """Replace it.
+
+        Raises:
+            BadRun: it cannot be written.
         """
-        device = jax.local_devices()[0]
-        about = (split.fingerprint, split.image_shape, split.x.dtype, WRITTEN_BY, until, len(networks))
-        machine = (device.platform, device.device_kind, jax.config.values["jax_threefry_partitionable"])
-        made = hashlib.sha256(f"{about} {machine}".encode())
-        for config, start in zip(networks, starts, strict=True):
-            made.update(json.dumps(config.to_json(), sort_keys=True).encode())
-            for values in jax.tree.leaves(start):
+        try:
+            with write_atomically(self.path) as path:
+                path.write_bytes(lane)
+        except OSError as error:
+            raise BadRun(
+                f"Checkpoints need space in a folder that can be written, but {self.path} cannot be ({error}). Make "
+                "room, and repeat the call: it goes on at the last checkpoint."
+            ) from None
+
+
+def this_machine() -> tuple[str, str]:
+    """The kind of machine on which this process trains: platform and device."""
+    device = jax.local_devices()[0]
+    return device.platform, device.device_kind
+
+
+def lane_name(
+    split: Split, networks: Sequence[Config], starts: Sequence[Any], until: int | None, machine: tuple[str, str]
+) -> str:
+    """The name of a lane's checkpoint, from all that its bits follow from.
+
+    Args:
+        split: its data.
+        networks: the config in every place of the lane.
+        starts: what each starts from: None, or arrays in any nesting.
+        until: the epoch at which it stops.
+        machine: platform and kind of the device that trains it.
+    """
+    about = (split.fingerprint, split.image_shape, split.x.dtype, WRITTEN_BY, until, len(networks))
+    made = hashlib.sha256(f"{about} {(*machine, jax.config.values['jax_threefry_partitionable'])}".encode())
+    for config, start in zip(networks, starts, strict=True):
+        made.update(json.dumps(config.to_json(), sort_keys=True).encode())
+        for values in jax.tree.leaves(start):
+            _add(made, values)
+        if config.network is not None:
+            inputs = inputs_of(split.width, split.image_shape)
+            made.update(own_network(config, inputs).mark.encode())
+            for values in jax.tree.leaves(initial_weights(config)):
                 _add(made, values)
-            if config.network is not None:
-                inputs = inputs_of(split.width, split.image_shape)
-                made.update(own_network(config, inputs).mark.encode())
-                for values in jax.tree.leaves(initial_weights(config)):
-                    _add(made, values)
-        return LaneCheckpoint(self._folder / f"{made.hexdigest()[:32]}.safetensors", self._seconds)
+    return made.hexdigest()[:32]
 
 
 def _add(made: Any, values: Any) -> None:
@@ -100,14 +152,33 @@ def _add(made: Any, values: Any) -> None:
 
 
 class LaneCheckpoint:
-    """One lane in one file."""
+    """One lane between its calls, wherever its bytes are kept."""
 
-    def __init__(self, path: Path, seconds: float) -> None:
-        self._path, self._seconds, self._last = path, seconds, time.monotonic()
+    def __init__(
+        self,
+        read: Callable[[], bytes | None],
+        write: Callable[[bytes], None],
+        *,
+        seconds: float,
+        where: str,
+        end: bool = True,
+    ) -> None:
+        """A checkpoint.
+
+        Args:
+            read: gives what was kept last, None where nothing was.
+            write: keeps it.
+            seconds: between two of them; where keeping one takes long, so many that it takes a twentieth of the time.
+            where: it is kept, in words.
+            end: whether the lane is kept when it is done.
+        """
+        self.end = end
+        self._read, self._write, self._seconds, self._where = read, write, seconds, where
+        self._last, self._took = time.monotonic(), 0.0
 
     def due(self) -> bool:
         """Whether the last checkpoint is old enough for another."""
-        return time.monotonic() - self._last >= self._seconds
+        return time.monotonic() - self._last >= max(self._seconds, 20 * self._took)
 
     def keep(self, journey: Journey) -> None:
         """Replace the checkpoint.
@@ -115,17 +186,12 @@ class LaneCheckpoint:
         Raises:
             BadRun: it cannot be written.
         """
+        began = time.monotonic()
         history = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *journey.recorded)
         leaves = [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves((journey.state, history))]
-        try:
-            with write_atomically(self._path) as path:
-                save_file({f"{n:04d}": leaf for n, leaf in enumerate(leaves)}, path, metadata={"at": str(journey.at)})
-        except (OSError, SafetensorError) as error:
-            raise BadRun(
-                f"Checkpoints need space in a folder that can be written, but {self._path} cannot be ({error}). Make "
-                "room, and repeat the call: it goes on at the last checkpoint."
-            ) from None
+        self._write(save({f"{n:04d}": leaf for n, leaf in enumerate(leaves)}, metadata={"at": str(journey.at)}))
         self._last = time.monotonic()
+        self._took = self._last - began
 
     def recall(self, fresh: Journey, history: Measures) -> Journey | None:
         """The lane where it was; None where there is no checkpoint, or, with a warning, one that cannot be read.
@@ -134,18 +200,32 @@ class LaneCheckpoint:
             fresh: the lane before its first step.
             history: of its structure.
         """
-        if not self._path.exists():
+        kept = self._read()
+        if kept is None:
             return None
         structure = jax.tree.structure((fresh.state, history))
         try:
-            with safe_open(self._path, framework="numpy") as file:
-                leaves = [file.get_tensor(f"{n:04d}") for n in range(structure.num_leaves)]
-                state, recorded = jax.tree.unflatten(structure, leaves)
-                return Journey(int(file.metadata()["at"]), state, [recorded])
-        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+            arrays = load(kept)
+            state, recorded = jax.tree.unflatten(structure, [arrays[f"{n:04d}"] for n in range(structure.num_leaves)])
+            return Journey(steps_done(kept), state, [recorded])
+        except (SafetensorError, KeyError, ValueError, TypeError) as error:
             warnings.warn(
-                f"A checkpoint must be a file that caviar wrote, but {self._path} cannot be read ({error}). Its "
+                f"A checkpoint must be a file that caviar wrote, but {self._where} cannot be read ({error}). Its "
                 "networks are trained from the start.",
                 stacklevel=2,
             )
             return None
+
+
+def steps_done(lane: bytes) -> int:
+    """The steps that a checkpoint has behind it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    length = int.from_bytes(lane[:8], "little")
+    header = json.loads(lane[8 : 8 + length])
+    try:
+        return int(header["__metadata__"]["at"])
+    except (KeyError, TypeError):
+        raise ValueError("it does not say how far it is") from None

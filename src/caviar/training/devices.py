@@ -10,6 +10,7 @@ with 1, 2, 4 and 8 threads and with 1, 2 and 4 XLA devices.
 """
 
 import contextlib
+import contextvars
 import functools
 import gc
 import os
@@ -47,6 +48,24 @@ def places() -> tuple[Device, ...]:
     if devices[0].platform != "cpu":
         return tuple(devices)
     return (devices[0],) * usable_cores()
+
+
+_trained_on: contextvars.ContextVar[str | None] = contextvars.ContextVar("trained_on", default=None)
+
+
+def platform() -> str:
+    """Where networks are trained: "cpu", or the name of another kind of device."""
+    return _trained_on.get() or places()[0].platform
+
+
+@contextlib.contextmanager
+def trained_on(platform: str) -> Iterator[None]:
+    """Lanes that are planned inside are for this platform, which need not be that of this process."""
+    token = _trained_on.set(platform)
+    try:
+        yield
+    finally:
+        _trained_on.reset(token)
 
 
 @contextlib.contextmanager
@@ -127,7 +146,7 @@ def lane_size(products_per_row: int, folds: int = 0) -> int:
         products_per_row: multiplications of one forward pass of one network for one row.
         folds: into which the rows are dealt; 0 where they are not.
     """
-    if places()[0].platform != "cpu":
+    if platform() != "cpu":
         return 64
     if folds in _FOLDS_OF_A_LANE and products_per_row <= 1 << 16:
         return folds

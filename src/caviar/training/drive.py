@@ -17,7 +17,7 @@ from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.network.layers import Weights
 from caviar.training import augment, packing
-from caviar.training.checkpoints import Checkpoints, Journey
+from caviar.training.checkpoints import Journey, LaneCheckpoint
 from caviar.training.exact_statistics import exact_statistics
 from caviar.training.feed import Feed, Steps
 from caviar.training.lanes import Lane
@@ -67,40 +67,37 @@ class Arrival(NamedTuple):
 def drive(
     lane: Lane,
     split: Split,
-    configs: Sequence[Config],
+    configs: Sequence[Config] | Mapping[int, Config],
     data: Data,
     tell: Tell,
     *,
     starts: Mapping[int, Weights | Standing],
     until: int | None = None,
-    checkpoints: Checkpoints | None = None,
+    kept: LaneCheckpoint | None = None,
 ) -> tuple[Arrival, ...]:
     """Train one lane until its last network is done.
 
     Args:
         lane: whose networks either all begin or all stand at one epoch.
         split: train and dev rows.
-        configs: the whole list.
+        configs: the networks, by their place in the list.
         data: the rows as the program reads them.
         tell: told the share done and the `Epochs` that have ended.
         starts: by their place in the list, weights that were given and networks that have been trained in part; the
             others start from their initialiser.
         until: the epoch of a rung, at which all stop; None: to the end.
-        checkpoints: where the lane is kept between calls, and from where it goes on.
+        kept: where the lane is kept between calls, and from where it goes on.
     """
-    slots = [lane.members[slot % len(lane.members)] for slot in range(lane.size)]
-    networks = [configs[number] for number in slots]
+    networks = [configs[number] for number in lane.slots]
     feed = Feed(lane.program, split, lane.seed, networks, EPOCHS_PER_CALL)
     per_epoch, most = feed.steps_per_epoch, feed.most
     last = max(last_epoch(config, split) for config in networks)
     total = (last if until is None else min(last, until)) * per_epoch
 
     settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
-    own = [starts.get(number) for number in slots]
+    own = [starts.get(number) for number in lane.slots]
     journey = first = _begun(lane, settings, split, networks, own, per_epoch=per_epoch)
-    kept = None
-    if checkpoints is not None:
-        kept = checkpoints.of_lane(split, networks, own, until)
+    if kept is not None:
         journey = kept.recall(first, empty_record(lane.program, lane.size, split.x.dtype)) or first
     begins, (at, state, recorded) = first.at, journey
 
@@ -146,7 +143,7 @@ def drive(
             if kept is not None:
                 kept.keep(Journey(at, state, recorded))
             raise
-        if kept is not None and (kept.due() or at == total or not active):
+        if kept is not None and (kept.due() or (kept.end and (at == total or not active))):
             kept.keep(Journey(at, state, recorded))
         speed = _SECONDS_PER_CALL / max(1e-4, time.perf_counter() - began)
         now = max(1, round(trained * min(4.0, speed)))

@@ -23,6 +23,11 @@ class Lane(NamedTuple):
     members: tuple[int, ...]
     """Places in the list of configs, at most `size`."""
 
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The network in each of its `size` places: its members, and copies of them."""
+        return tuple(self.members[slot % len(self.members)] for slot in range(self.size))
+
 
 def lanes(configs: Sequence[Config], split: Split, members: Sequence[int] | None = None) -> list[Lane]:
     """Networks that share program, folds and seed, cut into lanes of such as train equally long.

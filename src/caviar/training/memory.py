@@ -40,7 +40,7 @@ def places_with_room(lanes: Sequence[Lane], places: Sequence[Device], *, first: 
         return places
     most = max(lane_bytes(lane.program, lane.size) for lane in lanes)
     if first and most > room:
-        raise BadConfig(_too_large(most, room))
+        raise BadConfig(too_large(most, room))
     return places[: max(1, int(room // most))]
 
 
@@ -59,10 +59,11 @@ def with_less_memory(lanes: Sequence[Lane], places: Sequence[Device]) -> tuple[l
         return [half for lane in lanes for half in halves(lane)], places
     if places[0].platform == "cpu" and len(places) > 1:
         return list(lanes), places[:1]
-    raise BadConfig(_too_large(max(lane_bytes(lane.program, lane.size) for lane in lanes), available_bytes()))
+    raise BadConfig(too_large(max(lane_bytes(lane.program, lane.size) for lane in lanes), available_bytes()))
 
 
-def _too_large(needed: int, room: int | None) -> str:
+def too_large(needed: int, room: int | None) -> str:
+    """What is said where there is no room."""
     there = "" if room is None else f", but {room / 1e9:.1f} GB are free"
     return (
         f"Networks must fit into memory, and what is trained at once takes about {needed / 1e9:.1f} GB{there}. Make "

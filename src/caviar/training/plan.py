@@ -172,7 +172,7 @@ def program_for(config: Config, split: Split) -> Program:
             f"Config.early_stopping needs dev rows to watch, got {config.early_stopping} on a split without any. "
             "Split with dev rows, or leave it out."
         )
-    if config.precision == "tfloat32" and devices.places()[0].platform == "cpu":
+    if config.precision == "tfloat32" and devices.platform() == "cpu":
         raise BadConfig(
             "Config.precision must be 'float32' or 'bfloat16' without a GPU, got 'tfloat32': this processor does not "
             "have it. Leave it out."
@@ -248,7 +248,7 @@ def one_after_the_other(architecture: Architecture) -> bool:
 
     Measured, see benchmarks/convolutions.py: products of patches only lose by their memory.
     """
-    return bool(architecture.convolutions) and devices.places()[0].platform == "cpu"
+    return bool(architecture.convolutions) and devices.platform() == "cpu"
 
 
 def lane_size(architecture: Architecture, folds: int = 0) -> int:

@@ -13,7 +13,6 @@ needs a transposed copy.
 
 import contextlib
 import dataclasses
-import functools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -27,13 +26,10 @@ from caviar.network.config import Config
 from caviar.network.layers import Weights
 from caviar.training import devices
 from caviar.training.checkpoints import Checkpoints
-from caviar.training.drive import Arrival, Epochs, Standing, drive, starting_weights
+from caviar.training.crew import Crew, Threads, Work
+from caviar.training.drive import Arrival, Epochs, Standing, starting_weights
 from caviar.training.lanes import Lane, cost, lanes
-from caviar.training.memory import places_with_room, with_less_memory
-from caviar.training.plan import part_of_train
 from caviar.training.record import Run
-from caviar.training.rows import device_data, measured_rows
-from caviar.training.side_by_side import Tell, side_by_side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +77,7 @@ def train(
     *,
     rungs: Sequence[Rung] = (),
     checkpoints: str | os.PathLike[str] | None = None,
+    crew: Crew | None = None,
 ) -> list[Run]:
     """Train a list of networks, those that can share a compiled program side by side.
 
@@ -99,6 +96,7 @@ def train(
         rungs: where networks are stopped early, by comparing them; with rising epochs.
         checkpoints: a folder in which lanes are kept while they train and when they are done; the same call again
             goes on where it was interrupted. It may be deleted afterwards. None: nothing is kept.
+        crew: who trains: a cluster (`tuning.cluster.cluster`), or None for the cores and GPUs of this machine.
 
     Returns:
         One Run per config, in the order of `configs`.
@@ -106,7 +104,7 @@ def train(
     Raises:
         BadConfig: an item is no Config, one asks for what the split does not have, or `weights` or `rungs` do not
             fit.
-        BadRun: checkpoints cannot be written.
+        BadRun: checkpoints cannot be written, or a cluster is lost.
     """
     asked = list(configs)
     for config in asked:
@@ -119,11 +117,15 @@ def train(
     devices.make_room_for_programs()
     _check_rungs(rungs)
     store = None if checkpoints is None else Checkpoints(checkpoints)
-    population = _Population(split, asked, _given(asked, weights, split), callbacks, store)
-    for rung in rungs:
-        population.train(rung.epoch)
-        population.prune(rung)
-    population.train(None)
+    crew = crew or Threads(split)
+    with devices.trained_on(crew.platform):
+        population = _Population(
+            split, asked, _given(asked, weights, split), callbacks=callbacks, checkpoints=store, crew=crew
+        )
+        for rung in rungs:
+            population.train(rung.epoch)
+            population.prune(rung)
+        population.train(None)
     return [population.runs[number] for number in range(len(asked))]
 
 
@@ -135,23 +137,25 @@ class _Population:
         split: Split,
         configs: list[Config],
         starts: dict[int, Weights],
+        *,
         callbacks: Sequence[Callback],
         checkpoints: Checkpoints | None,
+        crew: Crew,
     ) -> None:
-        self._split, self._configs, self._callbacks, self._checkpoints = split, configs, callbacks, checkpoints
+        self._split, self._configs, self._callbacks = split, configs, callbacks
+        self._checkpoints, self._crew = checkpoints, crew
         self._starts: dict[int, Weights | Standing] = dict(starts)
         self._left, self._epoch = list(range(len(configs))), 0
         self._total = sum(cost(lane, configs, split) for lane in lanes(configs, split))
-        self._rows = devices.once(lambda kind, _device: jax.device_put(device_data(kind, split)))
         self.runs: dict[int, Run] = {}
 
     def train(self, until: int | None) -> None:
         """Take all networks that are not done to the epoch of a rung, or to their end."""
         todo = lanes(self._configs, self._split, self._left)
-        places = places_with_room(todo, devices.places(), first=not self._epoch)
+        places = self._crew.places(todo, first=not self._epoch)
         while todo:
             todo = self._train(todo, places, until)  # those for which memory did not suffice
-            todo, places = with_less_memory(todo, places)
+            todo, places = self._crew.with_less_memory(todo, places)
         self._epoch = until or self._epoch
 
     def prune(self, rung: Rung) -> None:
@@ -170,12 +174,12 @@ class _Population:
             del self._starts[number]
         self._tell(self._share(lanes(self._configs, self._split, self._left)), stopped)
 
-    def _train(self, todo: list[Lane], places: Sequence[devices.Device], until: int | None) -> list[Lane]:
+    def _train(self, todo: list[Lane], places: Any, until: int | None) -> list[Lane]:
         """Train some lanes; those that found no room are left."""
-        jobs = [functools.partial(self._drive, lane, until) for lane in todo]
+        given = Work(self._split, self._configs, self._starts, until, self._checkpoints)
         work = np.array([cost(lane, self._configs, self._split, begin=self._epoch, until=until) for lane in todo])
         shares, left = np.zeros(len(todo)), []
-        with contextlib.closing(side_by_side(jobs, places)) as told:
+        with contextlib.closing(self._crew.train(todo, places, given)) as told:
             for news in told:
                 shares[news.job] = news.share
                 if news.done and news.result is None:
@@ -185,33 +189,6 @@ class _Population:
                 share = self._share(todo) + float(shares @ work) / self._total
                 self._tell(share, done, news.part or ())
         return left
-
-    def _drive(self, lane: Lane, until: int | None, device: devices.Device, tell: Tell) -> tuple[Arrival, ...] | None:
-        """Train one lane on a device; None where there is no room for it."""
-        rows = self._configs[lane.members[0]].rows
-        # Nothing is put on the device by name: NumPy arrays and what a program gives back then share its compilation,
-        # and `device_put` would take ten times as long for so many small arrays.
-        try:
-            with jax.default_device(device):
-                if part_of_train(rows, self._split, lane.seed) is None:
-                    data = self._rows((0, rows[1]) if isinstance(rows, tuple) else rows, device)
-                else:  # drawn from the same rows as 1.0, of which the order takes its own
-                    measured = jax.device_put(measured_rows(rows, self._split, lane.seed))
-                    data = self._rows(1.0, device)._replace(measured=measured)
-                return drive(
-                    lane,
-                    self._split,
-                    self._configs,
-                    data,
-                    tell,
-                    starts=self._starts,
-                    until=until,
-                    checkpoints=self._checkpoints,
-                )
-        except jax.errors.JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" in str(error):
-                return None
-            raise
 
     def _arrive(self, at: Arrival) -> bool:
         """Note where a network has come; whether it is done."""

@@ -5,8 +5,8 @@ fold, and judged on the fold it has not seen. It then has one loss per row of tr
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,7 +25,7 @@ RowPlan = tuple[Rows, ...]
 OUT_OF_FOLD_BELOW = 5_000
 """Rows in train and dev together below which configs are judged out of fold."""
 
-_WORST: tuple[Status, ...] = ("diverged", "stopped", "finished")
+_WORST: tuple[Status, ...] = ("diverged", "pruned", "stopped", "finished")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Score:
 
     Attributes:
         config: as it was asked for, without folds.
-        status: the worst of its networks: `diverged`, `stopped` or `finished`.
+        status: the worst of its networks: `diverged`, `pruned`, `stopped` or `finished`.
         loss: loss of every held-out row, shape (rows,): the dev rows, or out of fold all rows of train and dev; for
             classes at the network's best temperature on them, see `metrics.calibrated`. Where a network diverged,
             the loss of predicting the class shares or the mean.
@@ -166,6 +166,18 @@ def error_in_unit(errors: Numbers, split: Split) -> float:
     return float(errors.mean()) if split.task == "classification" else float(np.sqrt(errors.mean()) * split.target.std)
 
 
+class Answered(NamedTuple):
+    """What the networks of one config answered for the rows held out from them."""
+
+    runs: tuple[Run, ...]
+    answer: Numbers
+    """Shape (rows, outputs); see `score_runs`."""
+    loss: Numbers
+    """See `Score.loss`."""
+    y: Numbers
+    """Targets of these rows."""
+
+
 def score_runs(split: Split, networks: Sequence[Sequence[Run]], metric: MetricName) -> list[Score]:
     """Judge configs by the networks that were trained for them, each on the rows held out from it.
 
@@ -174,13 +186,17 @@ def score_runs(split: Split, networks: Sequence[Sequence[Run]], metric: MetricNa
         networks: for each config and seed its network, or its networks of different folds.
         metric: of `Score.value`.
     """
+    return [score_of(split, answered, metric) for answered in answers_of(split, networks, metric)]
+
+
+def answers_of(split: Split, networks: Sequence[Sequence[Run]], metric: MetricName) -> Iterator[Answered]:
+    """What configs answered for the rows held out from their networks, one config after the other; see `score_runs`."""
     whole = {run.config.rows: held_out(run.config, split) for runs in networks for run in runs}
     needed = np.logical_or.reduce(list(whole.values()))
     masks, y = {rows: mask[needed] for rows, mask in whole.items()}, split.y[needed]
     flat = [(run.config, run.weights, run.statistics) for runs in networks for run in runs]
     answers = iter(outputs(flat, split.x[needed], split.image_shape))
     constant = np.tile(constant_answer(split), (len(y), 1))
-    scores = []
     for runs in networks:
         raw, sharp = constant.copy(), constant.copy()
         for run in runs:
@@ -192,13 +208,12 @@ def score_runs(split: Split, networks: Sequence[Sequence[Run]], metric: MetricNa
         loss = row_losses(sharp[rows], y[rows])
         # Networks of several folds are ranked together by AUC: by their tempered logits, which are of one scale.
         answer = sharp[rows] if metric == "auc" else raw[rows]
-        scores.append(_score(split, runs, answer=answer, loss=loss, y=y[rows], metric=metric))
-    return scores
+        yield Answered(tuple(runs), answer, loss, y[rows])
 
 
-def _score(
-    split: Split, runs: Sequence[Run], *, answer: Numbers, loss: Numbers, y: Numbers, metric: MetricName
-) -> Score:
+def score_of(split: Split, answered: Answered, metric: MetricName) -> Score:
+    """The score of one config, from what its networks answered."""
+    runs, answer, loss, y = answered
     return Score(
         config=runs[0].config.changed(rows=1.0),
         status=next(status for status in _WORST if any(run.status == status for run in runs)),

@@ -26,9 +26,11 @@ class Nudges:
 
     Attributes:
         order: names of settings, the most important first; others follow in the order of the space.
+        start: the point that is nudged before any was tried; None: the first points are random.
     """
 
     order: tuple[str, ...] = ()
+    start: Point | None = None
 
     @property
     def ahead(self) -> bool:
@@ -41,6 +43,8 @@ class Nudges:
         names = [name for name in self.order if name in space]
         names += [name for name in space if name not in names]
         tried = [one for one in request.tried if one.point]
+        if self.start is not None and not tried:
+            tried = [Tried(self.start, 0.0, 0.0, complete=True)]
         complete = [one for one in tried if one.complete] or tried
         points: list[Point] = []
         if complete:

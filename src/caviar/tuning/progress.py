@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import optuna
@@ -70,6 +70,11 @@ class Progress:
         """Those of the settled generations, in order."""
         return [trial for generation in sorted(self._settled) for trial in self._settled[generation]]
 
+    @property
+    def settled(self) -> int:
+        """How many generations are settled."""
+        return len(self._settled)
+
     def is_settled(self, generation: int) -> bool:
         """Whether all of a generation is in the study, and known here."""
         return generation in self._settled
@@ -78,6 +83,15 @@ class Progress:
         """Whether the study holds all of a generation."""
         begun = self._begun.get(generation)
         return begun is not None and len(self._kept.get(generation, ())) == begun.points
+
+    def generations(self) -> Iterator[int]:
+        """The generations of the whole search: until all its trials are in one, or nothing more is to be tried."""
+        left = self._plan.trials
+        for generation in itertools.count():
+            if left <= 0 or (generation in self._settled and not self._settled[generation]):
+                return
+            yield generation
+            left -= self._points_of(generation)
 
     def left(self, generation: int) -> int:
         """Points that the search may still try, from a generation on."""
@@ -112,8 +126,9 @@ class Progress:
         until = generation - 1 if plan.propose.ahead else generation
         known = [self._tried[one] for one in sorted(self._tried) if one < until]
         tried = list(itertools.chain(self._others, *known))
-        together = plan.together(generation)
-        return Request(plan.space, tried, wanted - given, generation, plan.seed, together, max(0, left - given))
+        own = plan.trials - len(plan.given)
+        of, together = min(left, own), plan.together(generation)
+        return Request(plan.space, tried, wanted - given, generation, plan.seed, together, of, own - of)
 
     def propose(self, request: Request) -> Proposal:
         """The points of a generation; none where none are wanted."""

@@ -1,8 +1,8 @@
 """Proposals: whoever searches asks for a whole list of points at a time.
 
 A proposer is a pure function of what it is asked: the points of a generation follow from the seed, its number and the
-trials of earlier generations, so that a resumed search proposes the same again. How: `grid`, `random_points`,
-`low_discrepancy`, `coarse_to_fine`, `samplers` (any of Optuna's).
+trials of earlier generations, so that a resumed search proposes the same again. How: `RandomPoints` here, `grid`,
+`low_discrepancy`, `coarse_to_fine`, `samplers` (any of Optuna's); by a word: `proposers`.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from caviar.tuning.dimensions import Choice, Integer
 from caviar.tuning.space import Point, Space
 
 
@@ -55,6 +56,8 @@ class Request(NamedTuple):
     together: Together
     of: int = 0
     """Points that the whole search may still propose, these included; 0 where it is not known."""
+    proposed: int = 0
+    """Points that were proposed in earlier generations; given ones and those of others do not count."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,35 +103,50 @@ def stream_of(request: Request) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=request.seed, counter=[0, 4, request.generation, 0]))
 
 
-_REDRAWS = 100
+REDRAWS = 100
+"""Draws until the last is taken although it is not allowed, or was tried before."""
 
 
-def drawn_together(request: Request, draw: Callable[[np.random.Generator], Point]) -> list[Point]:
+def key_of(point: Point) -> tuple[tuple[str, Any], ...]:
+    """What two equal points have in common."""
+    return tuple(sorted(point.items()))
+
+
+def keys_tried(request: Request) -> set[tuple[tuple[str, Any], ...]]:
+    """The keys of the points that were tried; none where no dimension is discrete, and points never meet again."""
+    discrete = all(isinstance(dimension, (Integer, Choice)) for dimension in request.space.values())
+    return {key_of(one.point) for one in request.tried} if discrete else set()
+
+
+def drawn_together(
+    request: Request, draw: Callable[[np.random.Generator], Point], first: Sequence[Point] = ()
+) -> list[Point]:
     """Points that are drawn one by one and share the programs of the first few.
 
-    Where none of many draws is allowed, the last one is taken.
+    A point that is not allowed, or was tried before, is drawn again; where none of many draws will do, the last one is
+    taken.
 
     Args:
         request: what is asked.
         draw: draws one point.
+        first: the first draw of each point; none: they are drawn, too.
     """
-    stream, together = stream_of(request), request.together
+    stream, together, known = stream_of(request), request.together, keys_tried(request)
     points: list[Point] = []
     for number in range(request.n):
         leader = points[number % together.leaders] if number >= together.leaders else None
-        point = _one(draw, leader, together, stream)
-        for _ in range(_REDRAWS):
-            if together.allowed(point):
+        point = _led(first[number] if number < len(first) else draw(stream), leader, together, stream)
+        for _ in range(REDRAWS):
+            if together.allowed(point) and key_of(point) not in known:
                 break
-            point = _one(draw, leader, together, stream)
+            point = _led(draw(stream), leader, together, stream)
+        if known:
+            known.add(key_of(point))
         points.append(point)
     return points
 
 
-def _one(
-    draw: Callable[[np.random.Generator], Point], leader: Point | None, together: Together, stream: np.random.Generator
-) -> Point:
-    point = draw(stream)
+def _led(point: Point, leader: Point | None, together: Together, stream: np.random.Generator) -> Point:
     return point if leader is None else together.follow(point, leader, stream)
 
 

@@ -92,22 +92,24 @@ def _with_others(so_far: Progress, judge: Judge, claims: Claims, *, enough: Call
     """Whichever generation is nobody's, until all are there."""
     while True:
         so_far.refresh()
-        still: list[int] = []
-        generation = -1
-        while so_far.left(generation := generation + 1) > 0:
+        claim, waits = None, False
+        for generation in so_far.generations():
             if so_far.is_settled(generation):
                 continue
-            if (batch := so_far.known(generation)) and so_far.in_study(generation):
+            if so_far.in_study(generation) and (batch := so_far.known(generation)):
                 tell(so_far.settle(generation, batch, batch.outcomes or judge(batch.entries, generation)), batch.zooms)
-            else:
-                still.append(generation)
-        if not still or (so_far.trials and enough()):
-            return
-        claim = next((claim for generation in still if (claim := claims.claim(generation))), None)
-        if claim is None:
+                continue
+            if so_far.settled and enough():
+                return
+            if (claim := claims.claim(generation)) or claims.had_no_points(generation):
+                break
+            waits = True
+        if claim is not None:
+            _judge_claimed(so_far, judge, claims, claim, tell=tell)
+        elif waits:
             time.sleep(_LOOK_AGAIN_SECONDS)
         else:
-            _judge_claimed(so_far, judge, claims, claim, tell=tell)
+            return
 
 
 def _judge_claimed(so_far: Progress, judge: Judge, claims: Claims, claim: Claim, *, tell: Tell) -> None:

@@ -86,6 +86,13 @@ class Claims:
         host, process, _ = ("", "", "") if row is None else row[0].rsplit("/", 2)
         return row[0] if row is not None and host == socket.gethostname() and not _runs(int(process)) else ""
 
+    def had_no_points(self, generation: int) -> bool:
+        """Whether somebody found nothing more to try in a generation."""
+        with self._connected() as connection:
+            select = text(f"select points from caviar_claims where {_HERE} and finished")
+            row = connection.execute(select, self._of(generation)).first()
+        return row is not None and row[0] is not None and not json.loads(row[0])["points"]
+
     def proposed(self, generation: int, points: Any) -> None:
         """Keep the points of a generation that is this machine's: whoever takes it over judges the same."""
         self._run("update caviar_claims set points = :points", generation, points=json.dumps(points))

@@ -7,6 +7,7 @@ Source: course section 6; Bergstra & Bengio 2012.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -82,7 +83,7 @@ class Space(Mapping[str, Dimension]):
             circle = sorted(set(self.dimensions) - set(self.order))
             raise BadSpace(f"Conditions must not depend on each other in a circle, got one among {circle}. Drop one.")
 
-    @property
+    @functools.cached_property
     def order(self) -> tuple[str, ...]:
         """The names, each behind those on which its condition depends; without conditions as they were given."""
         placed: dict[str, None] = {}

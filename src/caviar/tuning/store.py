@@ -106,7 +106,7 @@ def claim(study: optuna.Study, asked: Mapping[str, Any]) -> None:
     if not isinstance(before, dict) or before.get("format", 0) > FORMAT:
         raise BadRun(f"The study {study.study_name!r} was written by another version of caviar: update, or start anew.")
     name, was, is_now = _difference(before, now) or ("", None, None)
-    if name == "data":
+    if name in ("data", "rows"):
         raise BadRun(
             f"The study {study.study_name!r} must go on with the rows it was begun with, but the data hold others. "
             "Give another storage or study name."

@@ -6,7 +6,6 @@ by populations needs a first look at the whole space and at least one zoom befor
 
 import dataclasses
 import time
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from caviar.data.split import Split
@@ -110,14 +109,3 @@ def choose_strategy(
             "." if (configs >= FEWEST) == (asked == "caviar") else "; the budget alone would go the other way."
         )
     return Strategy(name, configs, at_once, seconds_each, reason)
-
-
-def generation_sizes(strategy: Strategy, usual: int, given: Sequence[Any]) -> int:
-    """Points of a generation: of a panda as few as are trained in the time of one, so that each learns from the last.
-
-    Args:
-        strategy: the way of working.
-        usual: points of a generation of a caviar.
-        given: points that come first whatever the way.
-    """
-    return usual if strategy.name == "caviar" else max(strategy.at_once, len(given) + 1, 2)

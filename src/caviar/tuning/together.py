@@ -16,12 +16,15 @@ from caviar.tuning.space import Point, Space
 DECIDES_PROGRAM = ("layers", "units", "batch_size", "batch_norm", "activation")
 """Settings that a compiled program is made for; `units` by its width class."""
 
+BY_CLASS = ("units",)
+"""Those of them of which a program has room for several values."""
+
 LEADERS, LEADERS_LATER = 3, 2
 """Programs in the first generation and in every later one: each costs about a second to compile."""
 
 
 def together_in_programs(
-    space: Space, around: Config, *, first: bool, allowed: Callable[[Config], bool] = lambda _: True
+    space: Space, around: Config, *, first: bool, allowed: Callable[[Config], bool] | None = None
 ) -> Together:
     """How the points of a generation of networks share programs.
 
@@ -29,7 +32,7 @@ def together_in_programs(
         space: what is searched.
         around: the settings that are not searched.
         first: whether it is the first generation.
-        allowed: whether a config may be tried.
+        allowed: whether a config may be tried; None: all may.
     """
 
     def follow(point: Point, leader: Point, stream: np.random.Generator) -> Point:
@@ -40,15 +43,20 @@ def together_in_programs(
                 own[name] = leader[name]
         if "units" in leader:
             low, high = same_class(leader["units"])
-            dimension = space["units"]
-            start, end = dimension.place(low), dimension.place(high)
-            own["units"] = min(high, max(low, dimension.at(start + stream.random() * (end - start))))
+            if not low <= point.get("units", 0) <= high:
+                dimension = space["units"]
+                start, end = dimension.place(low), dimension.place(high)
+                own["units"] = min(high, max(low, dimension.at(start + stream.random() * (end - start))))
+            else:
+                own["units"] = point["units"]
         return space.active(own)
 
     decides = tuple(name for name in DECIDES_PROGRAM if name in space)
-    return Together(
-        LEADERS if first else LEADERS_LATER, follow, lambda point: allowed(space.config(point, around)), decides
-    )
+
+    def may(point: Point) -> bool:
+        return allowed is None or allowed(space.config(point, around))
+
+    return Together(LEADERS if first else LEADERS_LATER, follow, may, decides)
 
 
 def apart() -> Together:

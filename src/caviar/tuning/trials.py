@@ -32,7 +32,8 @@ class Outcome:
         criterion: what points are ranked by, less is better: for networks see `criterion`, for functions the first
             value (negated where it is maximised). Infinite where it failed; where it was pruned that of its last rung.
         noise: standard error of the criterion, 0 where it is not known.
-        rungs: by epoch or step, the criterion there, or what the function reported.
+        rungs: by epoch or step, the first value there, in the study's direction, or what the function reported; empty
+            with several objectives, for which Optuna has none.
         facts: plain values to be kept with the trial: status, train_error, best_epoch, ....
         curves: by name, one value per epoch; None where they are not at hand. They are kept in files of their own, see
             `records`.
