@@ -164,7 +164,7 @@ class Curves:
         spans = [span for span in self._files if span[0] <= generation <= span[1]]
         return self._files[min(spans, key=lambda span: span[1] - span[0])] if spans else None
 
-    def _write(self, path: Path, tensors: Mapping[str, Numbers]) -> None:
+    def _write(self, path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         about = {"format": str(FORMAT), "search": self._search, "sums": json.dumps(_sums(tensors))}
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -180,7 +180,7 @@ class Curves:
         while (generation + 1) % span == 0:
             first, last = generation + 1 - span, generation
             parts = sorted(s for s in self._files if first <= s[0] and s[1] <= last)
-            tensors: dict[str, Numbers] = {}
+            tensors: dict[str, np.ndarray] = {}
             try:
                 for part in parts:
                     tensors |= _all_tensors(self._files[part])
@@ -244,7 +244,7 @@ def _files_in(folder: Path) -> dict[tuple[int, int], Path]:
     return found
 
 
-def _tensors(trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> dict[str, Numbers]:
+def _tensors(trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> dict[str, np.ndarray]:
     """A generation as arrays: the curves of all trials one after the other, and a table in JSON, as bytes."""
     names = dict.fromkeys(name for trial in trials for name in trial.outcome.curves or {})
     none = np.zeros(0, np.float32)
@@ -255,7 +255,7 @@ def _tensors(trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> dict[str, Numb
         "outcomes": [_plain(trial.outcome) for trial in trials],
         "lengths": {name: [len(curve) for curve in each] for name, each in curves.items()},
     }
-    arrays: dict[str, Any] = {"table": np.frombuffer(_json(table), np.uint8)}
+    arrays: dict[str, np.ndarray] = {"table": np.frombuffer(_json(table), np.uint8)}
     for name, each in curves.items():
         arrays[f"curve/{name}"] = np.concatenate([curve for curve in each if len(curve)] or [none])
     return arrays
@@ -279,7 +279,7 @@ def _table(path: Path, generation: int, *, whole: bool = True) -> tuple[dict[str
         return table | {"points": [tupled(point) for point in table["points"]]}, file
 
 
-def _all_tensors(path: Path) -> dict[str, Numbers]:
+def _all_tensors(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file, checked against their sums."""
     with safe_open(path, framework="numpy") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -296,7 +296,7 @@ def _sound(path: Path) -> bool:
     return True
 
 
-def _sums(tensors: Mapping[str, Numbers]) -> dict[str, int]:
+def _sums(tensors: Mapping[str, np.ndarray]) -> dict[str, int]:
     """A checksum per generation."""
     sums: dict[str, int] = {}
     for name in sorted(tensors):

@@ -96,9 +96,9 @@ STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, OSError)
 
 def place_of(storage: BaseStorage) -> str:
     """Where a storage keeps its studies, for people."""
-    if isinstance(storage, RDBStorage):
-        return shown(storage.url)
-    backend = getattr(storage, "_backend", None)
+    backend = getattr(storage, "_backend", storage)
+    if isinstance(backend, RDBStorage):
+        return shown(backend.url)
     return str(getattr(backend, "_file_path", "the storage that was given"))
 
 

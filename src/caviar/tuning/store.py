@@ -106,7 +106,7 @@ def claim(study: optuna.Study, asked: Mapping[str, Any]) -> None:
     if not isinstance(before, dict) or before.get("format", 0) > FORMAT:
         raise BadRun(f"The study {study.study_name!r} was written by another version of caviar: update, or start anew.")
     name, was, is_now = _difference(before, now) or ("", None, None)
-    if name == "data":
+    if name in ("data", "rows"):
         raise BadRun(
             f"The study {study.study_name!r} must go on with the rows it was begun with, but the data hold others. "
             "Give another storage or study name."
@@ -158,6 +158,34 @@ def _check_distributions(trial: FrozenTrial, asked: Mapping[str, Any]) -> None:
             ) from None
 
 
+class Begun(NamedTuple):
+    """What the first trial of a generation says about all of it."""
+
+    points: int
+    zooms: tuple[Zoom, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values."""
+        zooms = [dataclasses.asdict(zoom) for zoom in self.zooms]
+        return json.loads(json.dumps({"points": self.points, "zooms": zooms}, default=lambda number: number.item()))
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> "Begun":
+        """From plain values."""
+        return cls(plain["points"], tuple(_zoom(one) for one in plain["zooms"]))
+
+
+def _zoom(plain: Mapping[str, Any]) -> Zoom:
+    return Zoom(**{name: tupled(value) for name, value in plain.items()})
+
+
+def tupled(value: Any) -> Any:
+    """Lists, as JSON has them, as the tuples that they were."""
+    if isinstance(value, list):
+        return tuple(tupled(one) for one in value)
+    return {name: tupled(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
 class Held(NamedTuple):
     """What a study holds."""
 
@@ -169,20 +197,25 @@ class Held(NamedTuple):
     """How many of other people's trials were left out, by the reason."""
     total: int
     """Trials in all, whatever their state."""
+    begun: dict[int, Begun]
+    """What is known of each generation whose first trial is there."""
 
 
-def held_by(study: optuna.Study, space: Space, *, configs: bool = False) -> Held:
+def held_by(study: optuna.Study, space: Space, *, configs: bool = False, after: int = 0) -> Held:
     """The trials that a study holds.
 
     Args:
         study: where they are.
         space: what it searches.
         configs: whether the configs of networks are wanted.
+        after: trials that are left out, from the first on: whoever asks knows them.
     """
-    trials, others, unusable = [], [], dict[str, int]()
+    trials, others, unusable, begun = [], [], dict[str, int](), dict[int, Begun]()
     found = study.get_trials(deepcopy=False)
-    for frozen in found:
+    for frozen in found[after:]:
         if "caviar:id" in frozen.user_attrs:
+            if mark := frozen.user_attrs.get("caviar:generation"):
+                begun[int(frozen.user_attrs["caviar:id"].split("/")[0])] = Begun.of(mark)
             trials.append(_trial(frozen, configs=configs))
             continue
         values = _fitting(frozen, space)
@@ -193,7 +226,7 @@ def held_by(study: optuna.Study, space: Space, *, configs: bool = False) -> Held
         first = -frozen.values[0] if study.directions[0].name == "MAXIMIZE" else frozen.values[0]
         outcome = Outcome("complete", tuple(frozen.values), first)
         others.append(Trial(frozen.number, -1, frozen.number, values, None, outcome))
-    return Held(trials, others, unusable, len(found))
+    return Held(trials, others, unusable, len(found), begun)
 
 
 def trials_of(study: optuna.Study, space: Space, *, configs: bool = False) -> dict[str, Trial]:
@@ -248,44 +281,6 @@ def _trial(frozen: FrozenTrial, *, configs: bool) -> Trial:
     )
     own = None if config is None or not configs else Config.from_mapping(json.loads(config))
     return Trial(frozen.number, generation, index, values, own, outcome)
-
-
-class Begun(NamedTuple):
-    """What the first trial of a generation says about all of it."""
-
-    points: int
-    zooms: tuple[Zoom, ...]
-
-    def plain(self) -> dict[str, Any]:
-        """As plain values."""
-        zooms = [dataclasses.asdict(zoom) for zoom in self.zooms]
-        return json.loads(json.dumps({"points": self.points, "zooms": zooms}, default=lambda number: number.item()))
-
-    @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> "Begun":
-        """From plain values."""
-        return cls(plain["points"], tuple(_zoom(one) for one in plain["zooms"]))
-
-
-def _zoom(plain: Mapping[str, Any]) -> Zoom:
-    return Zoom(**{name: tupled(value) for name, value in plain.items()})
-
-
-def tupled(value: Any) -> Any:
-    """Lists, as JSON has them, as the tuples that they were."""
-    if isinstance(value, list):
-        return tuple(tupled(one) for one in value)
-    return {name: tupled(one) for name, one in value.items()} if isinstance(value, dict) else value
-
-
-def begun_in(study: optuna.Study) -> dict[int, Begun]:
-    """What the study says about each generation."""
-    marks = (trial.user_attrs for trial in study.get_trials(deepcopy=False))
-    return {
-        int(attrs["caviar:id"].split("/")[0]): Begun.of(attrs["caviar:generation"])
-        for attrs in marks
-        if "caviar:generation" in attrs
-    }
 
 
 def add_trial(study: optuna.Study, space: Space, trial: Trial, begun: Begun | None = None) -> None:
