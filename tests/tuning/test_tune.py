@@ -78,7 +78,7 @@ def test_few_trainings_go_to_a_panda_and_it_is_said(tmp_path):
 
 def test_the_usual_space():
     study = tune(SPLIT, base=BASE.changed(optimizer="sgd"), trials=8)
-    assert study.space == default_space(BASE.changed(optimizer="sgd"), SPLIT)
+    assert study.space == default_space(BASE.changed(optimizer="sgd"), SPLIT, trials=8)
     assert len(study.trials) == 8
 
 
@@ -145,3 +145,28 @@ def test_proposals_by_a_word_or_a_sampler(proposals):
     study = tune(SPLIT, SPACE, base=BASE, trials=17, proposals=proposals)
     assert len(study.trials) == 17 or proposals == "grid"
     assert study.zooms == ()
+
+
+def test_a_function_is_tuned_by_the_same_door(tmp_path):
+    space = Space({"x": Uniform(-1, 1), "shift": 0.25})
+    study = tune(lambda trial: (trial.params["x"] - trial.params["shift"]) ** 2, space, trials=40, folder=tmp_path)
+    assert study.best_value < 0.01
+    assert study.best_params["shift"] == 0.25
+    assert (tmp_path / "study.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "settings", "message"),
+    [
+        (SPLIT, {"processes": 2}, "To tune networks leave out processes, which is for a function; got 2"),
+        (SPLIT, {"direction": "maximize"}, "leave out direction"),
+        (lambda _: 0.0, {"base": BASE}, "To tune a function leave out base, which is for networks"),
+        (lambda _: 0.0, {"rungs": "halving"}, "leave out rungs"),
+        (SPLIT, {"proposals": "randm"}, "Did you mean 'random'"),
+        (SPLIT, {"rungs": "halvin"}, "Did you mean 'halving'"),
+        (SPLIT, {"objectives": ("size",)}, "Put 'error' first"),
+    ],
+)
+def test_what_does_not_go_together(what, settings, message):
+    with pytest.raises(BadSpace, match=message):
+        tune(what, SPACE, trials=2, **settings)

@@ -136,7 +136,7 @@ class Curves:
         Raises:
             BadRun: there is no room, or the folder cannot be written.
         """
-        line = {"search": self._search, "index": index, "point": point, "outcome": plainoutcome_of_plain(outcome)}
+        line = {"search": self._search, "index": index, "point": point, "outcome": plain_outcome(outcome)}
         path = self._unfinished(generation)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -254,7 +254,7 @@ def _tensors(trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> dict[str, np.n
     table = {
         "begun": Begun(len(trials), zooms).plain(),
         "points": [trial.values for trial in trials],
-        "outcomes": [plainoutcome_of_plain(trial.outcome) for trial in trials],
+        "outcomes": [plain_outcome(trial.outcome) for trial in trials],
         "lengths": {name: [len(curve) for curve in each] for name, each in curves.items()},
     }
     arrays: dict[str, np.ndarray] = {"table": np.frombuffer(_json(table), np.uint8)}
@@ -312,7 +312,7 @@ def _json(content: Any) -> bytes:
     return json.dumps(content, default=lambda number: number.item()).encode()
 
 
-def plainoutcome_of_plain(outcome: Outcome) -> dict[str, Any]:
+def plain_outcome(outcome: Outcome) -> dict[str, Any]:
     """An outcome without its arrays, as plain values; numbers are exact."""
     return {
         "state": outcome.state,
@@ -325,6 +325,7 @@ def plainoutcome_of_plain(outcome: Outcome) -> dict[str, Any]:
 
 
 def outcome_of_plain(plain: Mapping[str, Any]) -> Outcome:
+    """The outcome of which these are the plain values."""
     return Outcome(
         state=plain["state"],
         values=tuple(plain["values"]),

@@ -18,6 +18,7 @@ from caviar.training.population import Callback
 from caviar.training.scores import row_plan
 from caviar.tuning import store
 from caviar.tuning.coarse_to_fine import CoarseToFine
+from caviar.tuning.course_order import IMPORTANCE
 from caviar.tuning.defaults import default_space
 from caviar.tuning.dimensions import Choice, Integer
 from caviar.tuning.networks import Networks
@@ -81,8 +82,6 @@ def tune_networks(
     began = time.monotonic()
     chosen, wanted = metric_for(split.task, metric), objectives_of(objectives)
     start = written_out((base or Config()).changed(seed=seed, rows=1.0), split)
-    space = space or default_space(start, split)
-    space.check_settings()
     proposer = None if proposals is None else proposer_for(proposals)
     race = rungs_of(rungs)
     direction: store.Direction = "maximize" if chosen in LARGER_IS_BETTER else "minimize"
@@ -90,8 +89,10 @@ def tune_networks(
     study = store.open_study(storage, [direction, *smaller], study_name=study_name)
     way = _strategy(study, split, start, trials=trials, seconds=seconds, asked=strategy)
     say(way.reason)
+    space = space or default_space(start, split, trials=min(way.configs, _UNLIMITED))
+    space.check_settings()
     size, most = _generation_size(way), _most_epochs(space, start)
-    usual = CoarseToFine() if way.name == "caviar" else Nudges(start=space.values_of(start))
+    usual = CoarseToFine() if way.name == "caviar" else Nudges(IMPORTANCE, space.values_of(start))
     plan = Plan(
         space=space,
         propose=(proposer or usual) if prior is None else Warmed(proposer or usual, prior),
