@@ -34,6 +34,7 @@ for _command in (
     looks.split,
     looks.check_gradients,
     search.tune,
+    search.report,
 ):
     app.command(_command)
 

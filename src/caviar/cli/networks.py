@@ -21,6 +21,7 @@ from caviar.cli.options import (
     asked_of,
     listening,
     refuse_beside_resume,
+    refuse_beside_trial,
 )
 from caviar.errors import BadConfig, BadRun
 
@@ -99,17 +100,27 @@ def train(
     out: Out = None,
     seed: Annotated[int, Parameter(help="Of everything that is random; the one in a TOML file is not read.")] = 0,
     resume: Resume = None,
+    trial: Annotated[
+        int | None,
+        Parameter(help="Train this trial of a search again, alone: DATA is then the run folder of caviar tune."),
+    ] = None,
+    storage: Annotated[str | None, Parameter(help="With --trial: URL of its study, where it needs a password.")] = None,
     explain: Annotated[
         bool,
         Parameter(negative="", help="Tell what will be compiled, what it takes, and afterwards what it took."),
     ] = False,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Train networks as they are: each config with one or more seeds, all at once; the best on dev rows is kept."""
     from caviar.network.config import Config  # noqa: PLC0415  (starts JAX's import)
     from caviar.reporting.training_run import reopen, train_networks  # noqa: PLC0415
 
     asked: dict[str, Any] = {"data": data, "config": config, "seeds": seeds, "seed": seed}
+    if trial is not None:
+        refuse_beside_trial(asked | dataclasses.asdict(rows) | {"out": out, "resume": resume, "explain": explain})
+        return _replay(data, trial, storage, as_json=as_json)
+    if storage is not None:
+        raise CommandError("--storage says where the study of a --trial is; leave it out, or give --trial N.")
     result = None
     if resume is not None:
         refuse_beside_resume(asked | dataclasses.asdict(rows) | {"out": out})
@@ -126,6 +137,19 @@ def train(
         with listening() as listener:
             result = train_networks(**asked, out=out, explained=explain, listener=listener)
     print(json.dumps(result.summary) if as_json else "\n".join(result.table()))
+    return 0
+
+
+def _replay(run: str | None, trial: int, storage: str | None, *, as_json: bool) -> int:
+    """Train one trial again; exit code 1 where its curves are others than those of the study."""
+    from caviar.reporting.tuning_replay import replay  # noqa: PLC0415  (starts JAX's import)
+
+    if run is None:
+        raise CommandError("--trial needs the run folder of a search: caviar train --trial 137 caviar-runs/digits-1")
+    with listening() as listener:
+        result = replay(Path(run), trial, storage=storage, listener=listener)
+    print(json.dumps(result.to_json()) if as_json else "\n".join(result.lines()))
+    return 1 if result.same is False else 0
 
 
 def predict(

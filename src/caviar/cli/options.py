@@ -155,6 +155,18 @@ def refuse_beside_resume(given: dict[str, Any]) -> None:
         raise CommandError(f"--resume takes data and options from the run folder; leave out {', '.join(beside)}.")
 
 
+def refuse_beside_trial(given: dict[str, Any]) -> None:
+    """A trial has data, settings and seed of its own.
+
+    Raises:
+        CommandError: others were given.
+    """
+    usual = dict.fromkeys(given) | {"seed": 0, "seeds": 1, "bridge": False, "explain": False, "data": given["data"]}
+    beside = [f"--{name.replace('_', '-')}" for name in given if given[name] != usual[name]]
+    if beside:
+        raise CommandError(f"--trial takes data and settings from the run folder; leave out {', '.join(beside)}.")
+
+
 def asked_of(command: str, folder: Path) -> dict[str, Any]:
     """What a run was asked for.
 

@@ -21,6 +21,7 @@ from caviar.cli.options import (
     listening,
     refuse_beside_resume,
 )
+from caviar.errors import BadRun
 
 
 def tune(
@@ -76,3 +77,31 @@ def tune(
         with listening() as told:
             result = tune_networks(**asked, out=out, listener=told)
     print(json.dumps(result.to_json()) if as_json else "\n".join(result.lines()))
+
+
+def report(
+    run: Annotated[Path, Parameter(help="Run folder, finished or interrupted.")],
+    /,
+    *,
+    storage: Annotated[str | None, Parameter(help="URL of the study, where it needs a password.")] = None,
+) -> None:
+    """Write report.html of a search anew from its run folder: also while it is not finished."""
+    from caviar.reporting.run_folder import read_run  # noqa: PLC0415
+
+    begun = read_run(run)["asked"].get("command", "improve")
+    if begun != "tune":
+        path = run / "report.html"
+        made = f"its report is {path}" if path.exists() else "it has none" + _reports_of(begun)
+        raise BadRun(f"caviar report writes the reports of searches, but {run} is of caviar {begun}: {made}.")
+    from caviar.reporting.tuning_kept import kept  # noqa: PLC0415
+    from caviar.reporting.tuning_report import write_report  # noqa: PLC0415
+
+    found = kept(run, storage=storage)
+    print(f"Report: {write_report(found)}{'' if found.finished else ' (the search is not finished)'}")
+
+
+def _reports_of(command: str) -> str:
+    """Why a run without a report has none."""
+    if command == "train":
+        return ", since caviar train prints its table and writes summary.json and curves/"
+    return ", since it is not finished: the same command with --out goes on and writes it"

@@ -17,6 +17,7 @@ from caviar.training.metrics import LARGER_IS_BETTER, MetricName
 from caviar.training.record import Run
 from caviar.training.scores import Score, row_plan
 from caviar.tuning.search import Study
+from caviar.tuning.selection import Selection
 from caviar.tuning.trials import LOSS_DECIDES, Trial
 
 FORMAT = 1
@@ -67,7 +68,7 @@ def headline(content: Mapping[str, Any]) -> list[str]:
     """The best config against the one that the search began with."""
     best, start, task, metric = content["best"], content["start"], content["task"], content["metric"]
     name = tuning_words.name_of_metric(metric)
-    reached = f"{name} {tuning_words.metric_interval(Estimate(**_nan(best['dev_value'])), metric, task)}"
+    reached = f"{name} {tuning_words.metric_interval(estimate(best['dev_value']), metric, task)}"
     on = "out of fold" if content["judged"] == "out of fold" else "on dev rows"
     if best["trial"] == 0:
         said = f"Nothing was better than the config that the search began with: {reached} {on}."
@@ -80,9 +81,10 @@ def headline(content: Mapping[str, Any]) -> list[str]:
     return [said, *([f"The {sealed:,} test rows stay sealed."] if sealed else [])]
 
 
-def _nan(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of an Estimate from JSON, which has no NaN."""
-    return {name: math.nan if figure is None else figure for name, figure in plain.items()}
+def estimate(kept: Mapping[str, Any]) -> Estimate:
+    """A figure with its interval from JSON, which has no NaN."""
+    figures = {name: math.nan if kept[name] is None else kept[name] for name in ("value", "low", "high")}
+    return Estimate(**figures, rows=kept["rows"])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,14 +96,14 @@ class Chosen:
         config: as it was trained again, the seed of the kept network.
         scores: with fresh seeds.
         run: the kept network; None where it diverged.
-        selection: how it was chosen, as plain values; None where nothing was compared again.
+        selection: how it was chosen; None where nothing was compared again.
     """
 
     trial: Trial
     config: Config
     scores: tuple[Score, ...]
     run: Run | None
-    selection: dict[str, Any] | None = None
+    selection: Selection | None = None
 
 
 def of_study(study: Study, metric: MetricName) -> dict[str, Any]:
@@ -154,6 +156,27 @@ def of_chosen(chosen: Chosen, rows: Split, metric: MetricName) -> dict[str, Any]
         "dev_error": error.to_json(),
         "seeds": len(chosen.scores),
         "best_epoch": None if chosen.run is None else chosen.run.best_epoch,
+    }
+
+
+def of_selection(selection: Selection, rows: Split) -> dict[str, Any]:
+    """The last comparison, with fresh seeds."""
+    return {
+        "sentence": selection.sentence,
+        "optimism": selection.optimism,
+        "remaining": selection.remaining,
+        "candidates": [
+            {
+                "trial": one.trial,
+                "standing": one.standing,
+                "shown": one.shown,
+                "reached": one.reached.to_json(),
+                "behind": one.behind.to_json(),
+                "error": held_out_error(one.scores, rows).to_json(),
+                "cost": one.cost,
+            }
+            for one in selection.candidates
+        ],
     }
 
 

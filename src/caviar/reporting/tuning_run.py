@@ -23,15 +23,26 @@ from caviar.data.table import Table
 from caviar.data.task import Task
 from caviar.files import write_atomically
 from caviar.network.config import Config
-from caviar.remedies.experiment import fixed_epochs
 from caviar.reporting.asked_metric import check_defined, task_for
 from caviar.reporting.config_file import config_lines
 from caviar.reporting.division import Division
-from caviar.reporting.run_folder import RunFolder, named, next_folder, read_run, read_summary
+from caviar.reporting.run_folder import RunFolder, named, next_folder, read_summary
 from caviar.reporting.story import versions
 from caviar.reporting.terminal import Listener, Silent
+from caviar.reporting.tuning_kept import kept
 from caviar.reporting.tuning_progress import SearchTeller
-from caviar.reporting.tuning_result import FORMAT, Chosen, Tuned, headline, of_chosen, of_data, of_study, plain
+from caviar.reporting.tuning_report import write_report
+from caviar.reporting.tuning_result import (
+    FORMAT,
+    Chosen,
+    Tuned,
+    headline,
+    of_chosen,
+    of_data,
+    of_selection,
+    of_study,
+    plain,
+)
 from caviar.training.lanes import lanes
 from caviar.training.metrics import MetricName, metric_for
 from caviar.training.plan import written_out
@@ -39,7 +50,9 @@ from caviar.training.saved import Model, save
 from caviar.training.score_files import ScoreFiles
 from caviar.training.workbench import Workbench
 from caviar.tuning.search import Study
+from caviar.tuning.selection import select
 from caviar.tuning.space import Space
+from caviar.tuning.storage import shown
 from caviar.tuning.strategy import StrategyName
 from caviar.tuning.tune import tune
 
@@ -124,7 +137,7 @@ def tune_networks(
         "trials": trials,
         "seconds": seconds,
         "strategy": strategy,
-        "storage": storage,
+        "storage": None if storage is None else shown(storage),
         **division.asked,
         "task": task,
         "seed": seed,
@@ -201,7 +214,7 @@ class _Search:
     def run(self) -> Tuned:
         """From the data to the report."""
         path = self.folder.path
-        data = self.folder.plan("data", lambda: plain(of_data(self.split, self.table.rows) | {"again": self.again}))
+        data = self.folder.plan("data", lambda: plain(self._data()))
         self.tell.stage("Data")
         for line in (*self.table.describe().splitlines(), *self.split.explanation):
             self.tell.say(line)
@@ -216,13 +229,13 @@ class _Search:
             tell=teller.generation,
         )
         self.folder.spent(self.seconds)
-        self.tell.stage("The best network")
+        self.tell.stage("Last comparison, with fresh seeds")
         chosen = self._chosen(study)
         content = plain(
             {"format": FORMAT, **data, **of_study(study, self.metric)}
             | {
                 "best": of_chosen(chosen, self.split, self.metric) if chosen.run is not None else None,
-                "selection": chosen.selection,
+                "selection": None if chosen.selection is None else of_selection(chosen.selection, self.split),
                 "strategy": teller.strategy,
                 "networks_trained": self._networks(study),
                 "seconds": round(self.seconds, 1),
@@ -233,6 +246,7 @@ class _Search:
         if chosen.run is not None:
             save(Model.of(chosen.run, self.split), path)
             self._write_toml(chosen)
+        write_report(dataclasses.replace(kept(path, storage=self.settings["storage"]), content=content, finished=True))
         self.folder.write_json("summary.json", content)
         self.folder.tidy()
         self.tell.stage("Result")
@@ -240,13 +254,19 @@ class _Search:
             self.tell.say(line)
         return Tuned(path, content)
 
+    def _data(self) -> dict[str, Any]:
+        """What the report says of the data and of the request."""
+        return of_data(self.split, self.table.rows) | {"again": self.again, "metric": self.metric}
+
     def _chosen(self, study: Study) -> Chosen:
-        """The best trial, trained again for its weights."""
-        trial = study.best
-        config = fixed_epochs(trial.network, trial.outcome.facts["best_epoch"])
-        scores = tuple(self.bench.judge(self.split, [config]))
-        (run,) = self.bench.train(self.split, [config])
-        return Chosen(trial, config, scores, None if run.status == "diverged" else run)
+        """The best trials again with fresh seeds; of the one that is chosen, the first network that did not diverge."""
+        found = select(study, self.split, judge=self.bench.judge)
+        self.tell.say(found.sentence)
+        config, trial = found.chosen.config, study.trials[found.chosen.trial]
+        sound = [score.config.seed for score in found.chosen.scores if score.status != "diverged"]
+        runs = self.bench.train(self.split, [config.changed(seed=seed) for seed in sound[:1]])
+        run = runs[0] if runs and runs[0].status != "diverged" else None
+        return Chosen(trial, config if run is None else run.config, found.chosen.scores, run, found)
 
     def _write_toml(self, chosen: Chosen) -> None:
         told = f"# The best of caviar tune, trial {chosen.trial.number}: what differs from caviar's defaults"
@@ -256,9 +276,3 @@ class _Search:
     def _networks(self, study: Study) -> int:
         """Networks that were trained: of the trials, and after them."""
         return sum(trial.outcome.facts.get("networks", 1) for trial in study.trials) + len(self.bench.trained)
-
-
-def interrupted(folder: Path) -> dict[str, Any]:
-    """What run.json knows of a search that is not finished."""
-    content = read_run(folder)
-    return {"seconds": content["seconds"], **content.get("plan", {}).get("data", {})}
