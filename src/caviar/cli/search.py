@@ -35,12 +35,38 @@ def tune(
     metric: Annotated[Metric | None, Parameter(help="What is optimised; error or rmse when left out.")] = None,
     trials: Annotated[int | None, Parameter(help="Configs in all; 64 when left out.")] = None,
     seconds: Annotated[float | None, Parameter(help="Time for the search.")] = None,
+    proposals: Annotated[
+        str | None,
+        Parameter(
+            help="Who proposes points: coarse_to_fine (when left out), random, grid, low_discrepancy, tpe, gp, cma, "
+            "nsga2, nsga3."
+        ),
+    ] = None,
+    rungs: Annotated[
+        Literal["none", "halving", "hyperband"] | None,
+        Parameter(help="Stop at rungs what is plainly not among the best; none when left out."),
+    ] = None,
+    objectives: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="", consume_multiple=True, help="error, and what else is to be small: size or prediction_cost."
+        ),
+    ] = None,
     strategy: Annotated[
         Literal["panda", "caviar"] | None,
         Parameter(help="One network nudged again and again, or many at once; by the budget when left out."),
     ] = None,
     storage: Annotated[
         str | None, Parameter(help="URL of a database for the study; study.log in the run folder when left out.")
+    ] = None,
+    cluster: Annotated[
+        str | None, Parameter(help="Ray cluster that trains: its head's HOST:PORT, auto, or local.")
+    ] = None,
+    warm_start: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="", consume_multiple=True, help="Run folders of searches on other data: where to look first."
+        ),
     ] = None,
     out: Out = None,
     seed: Annotated[int, Parameter(help="Of everything that is random.")] = 0,
@@ -51,6 +77,7 @@ def tune(
     from caviar.network.config import Config  # noqa: PLC0415  (starts JAX's import)
     from caviar.reporting.config_file import read_config  # noqa: PLC0415
     from caviar.reporting.tuning_run import reopen, tune_networks  # noqa: PLC0415
+    from caviar.tuning.kept_space import space_from  # noqa: PLC0415
 
     asked: dict[str, Any] = {
         "data": data,
@@ -58,8 +85,11 @@ def tune(
         "metric": metric,
         "trials": trials,
         "seconds": seconds,
+        "proposals": proposals,
+        "rungs": rungs,
+        "objectives": objectives,
         "strategy": strategy,
-        "storage": storage,
+        "warm_start": warm_start,
         "seed": seed,
     }
     result = None
@@ -67,15 +97,20 @@ def tune(
         refuse_beside_resume(asked | dataclasses.asdict(rows) | {"out": out})
         before = asked_of("tune", resume)
         result, out = reopen(resume), resume
-        asked = before | {"config": None if before["config"] is None else Config.from_mapping(before["config"])}
+        asked = before | {
+            "config": None if before["config"] is None else Config.from_mapping(before["config"]),
+            "space": space_from(before),
+            "storage": storage or before["storage"],
+        }
     elif data is None:
         raise CommandError("caviar tune needs DATA, or --resume RUN. For a first try: caviar tune digits")
     else:
         asked |= rows.asked | {"config": None if config is None else read_config(config)}
+        asked |= {"objectives": objectives or ("error",), "warm_start": warm_start or (), "storage": storage}
         asked["again"] = f"{quote(data)}{rows.in_words}{f' --seed {seed}' if seed else ''}"
     if result is None:
         with listening() as told:
-            result = tune_networks(**asked, out=out, listener=told)
+            result = tune_networks(**asked, cluster=cluster, out=out, listener=told)
     print(json.dumps(result.to_json()) if as_json else "\n".join(result.lines()))
 
 

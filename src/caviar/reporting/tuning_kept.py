@@ -83,7 +83,7 @@ def kept(folder: Path, *, storage: str | None = None, configs: bool = False) -> 
     held = store.held_by(opened, space, configs=configs)
     if not held.trials:
         raise BadRun(f"The search in {folder} has no trial yet. Go on with: caviar tune --resume {folder}")
-    zooms = tuple(zoom for _, begun in sorted(store.begun_in(opened).items()) for zoom in begun.zooms)
+    zooms = tuple(zoom for _, begun in sorted(held.begun.items()) for zoom in begun.zooms)
     metric: MetricName = data["metric"]
     study = Study(space, metric, tuple(held.trials), zooms, opened)
     summary = read_summary(folder)
