@@ -1,6 +1,17 @@
-import pytest
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
+from optuna.storages.journal import JournalFileBackend
+
+from caviar.errors import BadRun
 from caviar.tuning import store
+from caviar.tuning.coarse_to_fine import CoarseToFine
+from tuning import killed_search
+from tuning.killed_search import everything
 from tuning.made_searches import Judge, content, figures, run
 
 
@@ -78,3 +89,112 @@ def test_a_search_that_is_continued_does_not_end_before_what_it_has(tmp_path):
 def test_more_trials_may_be_asked_for_later(tmp_path):
     run(storage=tmp_path / "study.log", trials=16)
     assert_identical(run(storage=tmp_path / "study.log", trials=24), tmp_path / "study.log", trials=24)
+
+
+def test_a_search_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path):
+    """SIGKILL while judging, before and after the records are written, and inside a line of the journal."""
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    for place, number in [("append", 9), ("judge", 2), ("kept", 1), ("append", 2), ("keep", 1)]:
+        command = [sys.executable, killed_search.__file__, str(killed), place, str(number)]
+        done = subprocess.run(command, start_new_session=True, capture_output=True, text=True, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    judged = []
+
+    def counting(entries, generation):
+        judged.append(generation)
+        return killed_search.judge(entries, generation)
+
+    study = killed_search.go(killed, counting)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert figures(study) == figures(killed_search.go(whole))
+    assert everything(killed) == everything(whole)
+    assert len(everything(killed)) == 30
+    assert judged  # something was left to do
+    assert len(judged) < 5  # and no finished generation was judged again
+    assert not list(killed.glob("study.log.lock"))
+    assert len(list(killed.glob("curves/*"))) == 5
+
+
+def test_a_generation_that_is_in_the_records_is_not_judged_again(tmp_path, monkeypatch):
+    """Whatever comes between the records and the study."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, 8)
+        with pytest.raises(KeyboardInterrupt):
+            killed_search.go(tmp_path)
+    before = len(everything(tmp_path))
+    assert before == 8
+    judged = []
+
+    def counting(entries, generation):
+        judged.append(generation)
+        return killed_search.judge(entries, generation)
+
+    study = killed_search.go(tmp_path, counting)
+    assert judged == [2, 3, 4]
+    assert [trial.number for trial in study.trials] == list(range(30))
+
+
+def test_a_resumed_search_asks_nobody_for_points_that_it_has(tmp_path, monkeypatch):
+    whole = killed_search.go(tmp_path)
+    monkeypatch.setattr(CoarseToFine, "__call__", lambda *_: pytest.fail("it was asked"))
+    again = killed_search.go(tmp_path, lambda *_: pytest.fail("it was judged"))
+    assert figures(again) == figures(whole)
+    assert again.zooms == whole.zooms
+
+
+def test_more_trials_go_on_behind_a_generation_that_was_cut_short(tmp_path):
+    killed_search.go(tmp_path, trials=15)
+    first = everything(tmp_path)
+    study = killed_search.go(tmp_path, trials=30)
+    assert everything(tmp_path)[:15] == first
+    assert [t.generation for t in study.trials] == [0] * 6 + [1] * 6 + [2] * 3 + [3] * 6 + [4] * 6 + [5] * 3
+    assert figures(killed_search.go(tmp_path, trials=12)) == figures(study)  # what is there is part of the answer
+
+
+def test_trials_hold_no_curves_where_the_records_do(tmp_path):
+    assert {trial.outcome.curves for trial in killed_search.go(tmp_path).trials} == {None}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 96 kB, which can be made larger."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=96k", "none", str(disk)]
+    if os.name != "posix" or os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only root may mount a small file system, and not everywhere")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("filled", [0, 20_000, 40_000, 52_000])
+def test_a_full_disk_is_told_in_one_line_and_the_same_call_goes_on(small_disk, filled, tmp_path):
+    """Full in the records, or in the middle of a line of the journal."""
+    (small_disk / "others").write_bytes(b"x" * filled)
+    with pytest.raises(BadRun, match=r"need.* room .*No space left on device.*Make room, and repeat the call") as told:
+        killed_search.go(small_disk, trials=90)
+    assert "\n" not in str(told.value)
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    killed_search.go(small_disk, trials=90)
+    killed_search.go(whole, trials=90)
+    assert everything(small_disk) == everything(whole)
+
+
+def test_half_a_line_of_a_full_disk_is_cut_at_once(tmp_path, monkeypatch):
+    """Whoever reads the journal meanwhile never meets it."""
+    study = killed_search.go(tmp_path, trials=6).optuna
+    whole = (tmp_path / "study.log").read_bytes()
+
+    def full(self, logs):  # noqa: ARG001
+        with Path(self._file_path).open("ab") as file:
+            file.write(b'{"op_code":4,"half')
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(JournalFileBackend, "append_logs", full)
+    with pytest.raises(BadRun, match="No space left on device"):
+        study.set_user_attr("note", "x")
+    assert (tmp_path / "study.log").read_bytes() == whole

@@ -77,7 +77,9 @@ class Curves:
         if path is None:
             return None
         try:
-            table, _ = _table(path, generation)
+            with safe_open(path, framework="numpy") as file:
+                _check_sum(file, generation)
+                table = _table(file, generation)
         except _DAMAGED as error:
             warnings.warn(
                 f"Records must be files that caviar wrote, but {path} cannot be read ({error}). Its generation is "
@@ -119,13 +121,13 @@ class Curves:
         if path is None:
             return {}
         try:
-            table, file = _table(path, generation, whole=False)
-            found = {}
-            for name, lengths in table["lengths"].items():
-                if lengths[index]:
+            with safe_open(path, framework="numpy") as file:
+                found = {}
+                for name, lengths in _table(file, generation)["lengths"].items():
                     start = sum(lengths[:index])
-                    found[name] = file.get_slice(f"{generation:05d}/curve/{name}")[start : start + lengths[index]]
-            return found
+                    if lengths[index]:
+                        found[name] = file.get_slice(f"{generation:05d}/curve/{name}")[start : start + lengths[index]]
+                return found
         except _DAMAGED as error:
             warnings.warn(f"The curves of trial {trial_id} cannot be read: {path} is damaged ({error}).", stacklevel=2)
             return {}
@@ -263,22 +265,22 @@ def _tensors(trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> dict[str, np.n
     return arrays
 
 
-def _table(path: Path, generation: int, *, whole: bool = True) -> tuple[dict[str, Any], Any]:
-    """The table of a generation, and its open file.
+def _table(file: Any, generation: int) -> dict[str, Any]:
+    """The table of a generation in an open file."""
+    table = json.loads(file.get_tensor(f"{generation:05d}/table").tobytes())
+    return table | {"points": [tupled(point) for point in table["points"]]}
 
-    Args:
-        path: of the file.
-        generation: which.
-        whole: whether all of the generation is checked against its sum.
+
+def _check_sum(file: Any, generation: int) -> None:
+    """Make sure that a generation is as it was written.
+
+    Raises:
+        ValueError: it is not.
     """
-    with safe_open(path, framework="numpy") as file:
-        own = f"{generation:05d}/"
-        if whole:
-            arrays = {name: file.get_tensor(name) for name in file.keys() if name.startswith(own)}  # noqa: SIM118
-            if _sums(arrays) != {own[:-1]: json.loads(file.metadata()["sums"])[own[:-1]]}:
-                raise ValueError("its sum is another")
-        table = json.loads(file.get_tensor(f"{own}table").tobytes())
-        return table | {"points": [tupled(point) for point in table["points"]]}, file
+    own = f"{generation:05d}"
+    arrays = {name: file.get_tensor(name) for name in file.keys() if name.startswith(f"{own}/")}  # noqa: SIM118
+    if _sums(arrays).get(own) != json.loads(file.metadata()["sums"])[own]:
+        raise ValueError("its sum is another")
 
 
 def _all_tensors(path: Path) -> dict[str, np.ndarray]:

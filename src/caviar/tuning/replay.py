@@ -74,7 +74,8 @@ def replay_trial(
     attrs = trials[number].user_attrs
     if "caviar:config" not in attrs:
         raise BadRun(
-            f"A trial to replay must be of a network that caviar trained, but trial {number} has no config. Name one."
+            f"A trial to replay must be of a network that caviar trained, but trial {number} has no config. Give "
+            "another."
         )
     rows = study.user_attrs.get(ASKED, {}).get("rows")
     if rows is not None and rows != split.fingerprint:

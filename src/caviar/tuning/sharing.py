@@ -27,7 +27,7 @@ from optuna.storages._cached_storage import _CachedStorage
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from caviar.tuning.storage import STORAGE_ERRORS, failed, place_of
+from caviar.tuning.storage import answering
 
 LEASE_SECONDS = 60.0
 _BEATS = 5
@@ -66,7 +66,7 @@ class Claims:
             lease: seconds of silence after which a claim is lost.
         """
         self._engine, self._study, self._lease = _database(study).engine, study.study_name, lease
-        self._place = place_of(study._storage)
+        self._storage = study._storage
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         with self._connected() as connection:
             connection.execute(text("select pg_advisory_xact_lock(4242001)"))  # two that make the table at one moment
@@ -104,7 +104,7 @@ class Claims:
 
         def beat() -> None:
             while not ended.wait(self._lease / _BEATS):
-                with contextlib.suppress(*STORAGE_ERRORS, Exception):  # the next one may get through
+                with contextlib.suppress(Exception):  # the next one may get through
                     self._run("update caviar_claims set heard = clock_timestamp()", generation)
 
         thread = threading.Thread(target=beat, name="caviar heartbeat", daemon=True)
@@ -142,11 +142,8 @@ class Claims:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Connection]:
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except STORAGE_ERRORS as error:
-            raise failed(self._place, error) from None
+        with answering(self._storage), self._engine.begin() as connection:
+            yield connection
 
 
 _HERE = "study = :study and generation = :generation"

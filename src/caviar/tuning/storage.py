@@ -3,10 +3,12 @@
 A database that does not answer is told in one line within seconds, and no message holds a password.
 """
 
+import contextlib
 import importlib.util
 import re
 import time
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def shown(where: Where) -> str:
         url = make_url(str(where))
     except (ArgumentError, ValueError):
         return f"{str(where).split('://')[0]}://…"
-    return url.set(password=None, query={}).render_as_string()
+    return url.set(query={}).render_as_string()  # with *** for the password
 
 
 def open_storage(where: Where, *, alone: bool = True) -> BaseStorage | None:
@@ -91,14 +93,27 @@ def failed(where: Where, error: Exception) -> BadRun:
     )
 
 
-STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, OSError)
+STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError)
 
 
-def place_of(storage: BaseStorage) -> str:
-    """Where a storage keeps its studies, for people."""
+@contextlib.contextmanager
+def answering(storage: BaseStorage) -> Iterator[None]:
+    """Tell a storage that fails in the block in one line.
+
+    Raises:
+        BadRun: it did.
+    """
+    try:
+        yield
+    except STORAGE_ERRORS as error:
+        raise failed(_url_of(storage), error) from None  # its cause may hold the password
+
+
+def _url_of(storage: BaseStorage) -> str:
+    """Where a storage keeps its studies."""
     backend = getattr(storage, "_backend", storage)
     if isinstance(backend, RDBStorage):
-        return shown(backend.url)
+        return backend.url
     return str(getattr(backend, "_file_path", "the storage that was given"))
 
 
@@ -158,6 +173,7 @@ def _database(where: str, *, alone: bool) -> RDBStorage:
         held = hold(path) if alone else None
     storage = _made(url.render_as_string(hide_password=False), settings)
     _holds[storage] = held
+    weakref.finalize(storage, storage.engine.dispose)  # its connections end with it
     return storage
 
 

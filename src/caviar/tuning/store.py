@@ -18,7 +18,7 @@ from caviar.network.config import Config
 from caviar.tuning.kept_space import ASKED, space_from
 from caviar.tuning.propose import Zoom
 from caviar.tuning.space import Space
-from caviar.tuning.storage import STORAGE_ERRORS, Where, failed, open_storage, place_of, refused
+from caviar.tuning.storage import Where, answering, open_storage, refused
 from caviar.tuning.trials import Outcome, State, Trial
 
 STUDY_NAME = "caviar"
@@ -97,12 +97,13 @@ def claim(study: optuna.Study, asked: Mapping[str, Any]) -> None:
         BadRun: it holds another search; the first difference is named.
     """
     now = json.loads(json.dumps({"format": FORMAT, **asked}, default=repr))
-    before = study.user_attrs.get(ASKED)
-    if before is None:
-        for trial in study.get_trials(deepcopy=False):
-            _check_distributions(trial, asked)
-        _write(study, lambda: study.set_user_attr(ASKED, now))
-        return
+    with answering(study._storage):
+        before = study.user_attrs.get(ASKED)
+        if before is None:
+            for trial in study.get_trials(deepcopy=False):
+                _check_distributions(trial, asked)
+            study.set_user_attr(ASKED, now)
+            return
     if not isinstance(before, dict) or before.get("format", 0) > FORMAT:
         raise BadRun(f"The study {study.study_name!r} was written by another version of caviar: update, or start anew.")
     name, was, is_now = _difference(before, now) or ("", None, None)
@@ -211,7 +212,8 @@ def held_by(study: optuna.Study, space: Space, *, configs: bool = False, after: 
         after: trials that are left out, from the first on: whoever asks knows them.
     """
     trials, others, unusable, begun = [], [], dict[str, int](), dict[int, Begun]()
-    found = study.get_trials(deepcopy=False)
+    with answering(study._storage):
+        found = study.get_trials(deepcopy=False)
     for frozen in found[after:]:
         if "caviar:id" in frozen.user_attrs:
             if mark := frozen.user_attrs.get("caviar:generation"):
@@ -318,16 +320,8 @@ def add_trial(study: optuna.Study, space: Space, trial: Trial, begun: Begun | No
             "caviar:values": dict(trial.values),
         },
     )
-    _write(study, lambda: study.add_trial(frozen))
-
-
-def _write(study: optuna.Study, write: Any) -> None:
-    try:
-        write()
-    except BadRun:
-        raise
-    except STORAGE_ERRORS as error:
-        raise failed(place_of(study._storage), error) from None
+    with answering(study._storage):
+        study.add_trial(frozen)
 
 
 def _inside(space: Space, name: str, value: Any) -> Any:
