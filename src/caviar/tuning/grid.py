@@ -84,6 +84,6 @@ def _values(dimension: Dimension) -> int:
         case Choice():
             return len(dimension.options)
         case Integer():
-            return min(1_000_000, dimension.high - dimension.low + 1)
+            return min(1_000_000, dimension.levels or 1)
         case _:
             return 1_000_000
