@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Literal
@@ -31,6 +32,12 @@ def tune(
     rows: Rows = NOTHING_SAID,
     config: Annotated[
         Path | None, Parameter(help="TOML file with your network's settings: where the search begins.")
+    ] = None,
+    space: Annotated[
+        Path | None,
+        Parameter(
+            help="TOML file with the ranges that are searched, or a sweep of W&B (YAML); else around the config."
+        ),
     ] = None,
     metric: Annotated[Metric | None, Parameter(help="What is optimised; error or rmse when left out.")] = None,
     trials: Annotated[int | None, Parameter(help="Configs in all; 64 when left out.")] = None,
@@ -82,6 +89,7 @@ def tune(
     asked: dict[str, Any] = {
         "data": data,
         "config": config,
+        "space": space,
         "metric": metric,
         "trials": trials,
         "seconds": seconds,
@@ -107,11 +115,26 @@ def tune(
     else:
         asked |= rows.asked | {"config": None if config is None else read_config(config)}
         asked |= {"objectives": objectives or ("error",), "warm_start": warm_start or (), "storage": storage}
+        asked |= _of_file(space, asked)
         asked["again"] = f"{quote(data)}{rows.in_words}{f' --seed {seed}' if seed else ''}"
     if result is None:
         with listening() as told:
             result = tune_networks(**asked, cluster=cluster, out=out, listener=told)
     print(json.dumps(result.to_json()) if as_json else "\n".join(result.lines()))
+
+
+def _of_file(space: Path | None, asked: dict[str, Any]) -> dict[str, Any]:
+    """What a file of ranges says; what stands on the command line as well counts more."""
+    from caviar.tuning.space_files import read_sweep  # noqa: PLC0415
+
+    if space is None:
+        return {"space": None}
+    sweep = read_sweep(space)
+    for sentence in sweep.said:
+        print(f"{space}: {sentence}", file=sys.stderr)
+    said = {"proposals": sweep.proposals, "trials": sweep.trials, "rungs": sweep.rungs and sweep.rungs.kind}
+    more = {name: value for name, value in said.items() if asked[name] is None and value is not None}
+    return {"space": sweep.space, **more}
 
 
 def report(
@@ -140,3 +163,49 @@ def _reports_of(command: str) -> str:
     if command == "train":
         return ", since caviar train prints its table and writes summary.json and curves/"
     return ", since it is not finished: the same command with --out goes on and writes it"
+
+
+def retune(
+    run: Annotated[Path, Parameter(help="Run folder of a finished improve, tune, train or retune.")],
+    data: Annotated[str, Parameter(help="New data with the columns and the target of the run.")],
+    /,
+    *,
+    trials: Annotated[int | None, Parameter(help="Configs of the search, where one is made.")] = None,
+    search: Annotated[bool | None, Parameter(help="Search whatever the comparison says, or never.")] = None,
+    tolerance: Annotated[
+        float | None, Parameter(help="Share of the loss by which others must be better to be worth a search.")
+    ] = None,
+    out: Out = None,
+    seed: Annotated[int, Parameter(help="Of everything that is random.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether the settings of a run still lead on new data, and search again only where it pays."""
+    from caviar.reporting.retuning_run import retune as run_again  # noqa: PLC0415  (starts JAX's import)
+
+    given = {"trials": trials, "search": search, "tolerance": tolerance}
+    with listening() as listener:
+        result = run_again(
+            run,
+            data,
+            **{name: value for name, value in given.items() if value is not None},
+            out=out,
+            seed=seed,
+            listener=listener,
+        )
+    print(json.dumps(result.summary) if as_json else "\n".join([*result.lines, f"Run folder: {result.folder}"]))
+
+
+def status(
+    *runs: Annotated[Path, Parameter(help="Run folders.")],
+    days: Annotated[float, Parameter(help="Age at which settings are due.")] = 90,
+    new: Annotated[
+        str | None, Parameter(help="File with rows that have come since: due where they have shifted.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say which runs are due to be tuned again; exit code 0 none, 3 one is due, 4 one is unfinished or damaged."""
+    from caviar.reporting.status import status as status_of  # noqa: PLC0415
+
+    found = status_of(runs, new=new, days=days)
+    print(json.dumps(found.to_json()) if as_json else "\n".join(found.lines))
+    return found.code
