@@ -2,7 +2,7 @@
 
     python benchmarks/warm_start_tables.py TABLES --data FOLDER [--sets iris sick]
 
-The same space as there and 512 configs; sets whose rows train in minutes.
+The same space as there and 512 configs that share 16 compiled programs.
 """
 
 import argparse
@@ -19,8 +19,11 @@ import search_tables
 from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.training.scores import constant_score, score_runs
+from caviar.tuning.together import DECIDES_PROGRAM
 
-CONFIGS = 512
+CONFIGS, PROGRAMS = 512, 16
+"""Configs of a table, and the combinations of settings that decide a compiled program among them."""
+
 DEV_SHARE = 0.35
 MOST_TRAIN = 1_500
 
@@ -69,6 +72,9 @@ def make(name: str, folder: Path, path: Path) -> None:
     split = split_of(name, folder)
     space = search_tables.space_of(split.n_train, split.task)
     places = qmc.Sobol(len(space), rng=11).random(CONFIGS)
+    together = [at for at, setting in enumerate(space) if setting in DECIDES_PROGRAM]
+    for i in range(PROGRAMS, CONFIGS):
+        places[i, together] = places[i % PROGRAMS, together]
     configs = [space.config(space.point(dict(zip(space, u, strict=True))), search_tables.BASE) for u in places]
     began = time.perf_counter()
     runs = caviar.train(split, configs)

@@ -5,7 +5,8 @@
     ├── BadConfig    a setting of a network or of how it learns     (also a ValueError)
     ├── BadSpace     a search space or a budget                     (also a ValueError)
     ├── BadRun       a run folder or a model file                   (also a ValueError)
-    └── BadLoss      a loss, its parameters or its gradients        (also a ValueError)
+    ├── BadLoss      a loss, its parameters or its gradients        (also a ValueError)
+    └── BadObjective a function of one's own that is tuned          (also a ValueError)
 
 Every message says what must hold, what came, and what to do. The command line prints it as one line
 and exits with 1.
@@ -37,6 +38,10 @@ class BadRun(CaviarError, ValueError):
 
 class BadLoss(CaviarError, ValueError):
     """A loss, parameters or gradients that cannot be checked against each other."""
+
+
+class BadObjective(CaviarError, ValueError):
+    """A function of one's own that cannot be tuned."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

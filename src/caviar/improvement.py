@@ -19,7 +19,7 @@ from caviar.data.column_types import Asked, as_json
 from caviar.data.read import read
 from caviar.data.split import Split
 from caviar.data.table import Table
-from caviar.data.task import Task, infer_task
+from caviar.data.task import Task
 from caviar.diagnosis import sanity
 from caviar.diagnosis.bias_variance import BiasVariance, bias_variance, overfit
 from caviar.diagnosis.data import diagnose_data
@@ -32,6 +32,7 @@ from caviar.network.config import Config
 from caviar.remedies.experiment import Candidate, Outcome, judge_all
 from caviar.remedies.fix import Fixed, fix
 from caviar.reporting import words
+from caviar.reporting.asked_metric import check_defined, task_for
 from caviar.reporting.conclusion import conclusion, seed_noise
 from caviar.reporting.division import Division
 from caviar.reporting.findings import Advice, finding_lines
@@ -40,12 +41,12 @@ from caviar.reporting.report import write_curves, write_report
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_summary
 from caviar.reporting.story import Story, held_out_error, summary
 from caviar.reporting.terminal import Listener, Silent
-from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for, task_of
+from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for
 from caviar.training.plan import program_for, relative_cost, written_out
 from caviar.training.record import Run
 from caviar.training.saved import Model, load, save
 from caviar.training.score_files import ScoreFiles
-from caviar.training.scores import Score, constant_score, error_in_unit, networks_for, row_plan
+from caviar.training.scores import Score, error_in_unit, networks_for, row_plan
 from caviar.training.workbench import Workbench
 from caviar.tuning import store
 from caviar.tuning.baselines import Baseline, train_baselines
@@ -152,12 +153,12 @@ def improve(
     tell = listener or Silent()
     table = read(data, target, types=types)
     if metric is not None and task is None:
-        task = _task_for(metric, table)
+        task = task_for(metric, table)
     column = table.target.name if table.target is not None else target
     division = Division(dev, test, group, time, by, source, bridge, scale)
     rows = division.split(table, tell=tell, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)
-    _check_defined(optimised, rows)
+    check_defined(optimised, rows)
     _check_optimal(optimal_error, rows)
     start = (config or Config()).changed(seed=seed, rows=1.0)
     if start.network is not None:
@@ -531,15 +532,6 @@ class _Loop:
         return Improvement(self.folder.path, content, model)
 
 
-def _check_defined(metric: MetricName, rows: Split) -> None:
-    """Refuse a metric that the rows to choose by cannot give, such as the AUC of a single class."""
-    if not math.isfinite(constant_score(rows, metric).value):
-        raise BadData(
-            f"The metric {metric} must be defined on the rows to choose by, but there all rows have the same "
-            f"'{rows.target.name}'. Give --dev rows that differ, or another --metric."
-        )
-
-
 def _check_optimal(error: float | None, rows: Split) -> None:
     if error is None or 0 <= error < (1 if rows.task == "classification" else math.inf):
         return
@@ -549,15 +541,3 @@ def _check_optimal(error: float | None, rows: Split) -> None:
         else f"at least 0 and finite: an RMSE in the unit of '{rows.target.name}'"
     )
     raise BadData(f"--optimal-error must be {what}; got {error}. Leave it out if it is not known.")
-
-
-def _task_for(metric: MetricName, table: Table) -> Task:
-    """The task of a metric, where the target allows it: only whole numbers can be classes as well as quantities.
-
-    Raises:
-        BadConfig: no such metric, or one of the other task.
-    """
-    wanted, target = task_of(metric), table.target
-    if target is not None and not (target.dtype.is_numeric() and (target == target.round()).all()):
-        metric_for(infer_task(target)[0], metric)
-    return wanted

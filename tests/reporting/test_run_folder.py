@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ def test_a_new_folder_is_made_and_says_what_was_asked(tmp_path):
     assert content["asked"] == ASKED
     assert {"python", "caviar", "jax", "numpy", "optuna"} <= content["versions"].keys()
     assert not (path / ".pid").exists()
+    begun = datetime.fromisoformat(content["begun"])
+    assert timedelta(0) <= datetime.now(UTC) - begun < timedelta(minutes=5)
 
 
 def test_an_empty_folder_will_do(tmp_path):

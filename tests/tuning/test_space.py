@@ -1,162 +1,19 @@
-import math
-
 import numpy as np
 import optuna
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from caviar.errors import BadSpace
-from caviar.network.config import Config
+from caviar.network.config import DECAYING, Config
+from caviar.training.schedules import learning_rates
 from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.settings import value_of
 from caviar.tuning.space import Space
+from caviar.tuning.space_of_networks import for_networks
 
-NUMBERS = st.floats(-1e6, 1e6)
-POSITIVE = st.floats(1e-8, 1e6)
 PLACES = st.floats(0, 1)
-
-
-@st.composite
-def real(draw: st.DrawFn) -> Uniform | LogUniform | OneMinusLogUniform:
-    """A dimension of real numbers whose ends are visibly apart."""
-    kind = draw(st.sampled_from([Uniform, LogUniform, OneMinusLogUniform]))
-    values = {Uniform: NUMBERS, LogUniform: POSITIVE, OneMinusLogUniform: st.floats(1e-6, 1 - 1e-6)}[kind]
-    low, high = sorted((draw(values), draw(values)))
-    assume(high - low > 1e-5 * max(abs(low), abs(high)))
-    return kind(low, high)
-
-
-@st.composite
-def whole(draw: st.DrawFn) -> Integer:
-    log = draw(st.booleans())
-    low = draw(st.integers(1 if log else -50, 600))
-    return Integer(low, low + draw(st.integers(0, 600)), log=log)
-
-
-CHOICES = st.lists(st.sampled_from(["a", "b", None, True, False, 2, 2.5]), min_size=1, unique=True).map(
-    lambda options: Choice(*options)
-)
-
-
-@given(dimension=real(), u=PLACES)
-def test_at_and_place_are_inverse_for_real_numbers(dimension, u):
-    value = dimension.at(u)
-    assert type(value) is float
-    assert dimension.holds(value)
-    assert dimension.place(value) == pytest.approx(u, abs=1e-4)
-    assert dimension.at(dimension.place(value)) == pytest.approx(value, rel=1e-6, abs=1e-6)
-
-
-@given(dimension=whole() | CHOICES, data=st.data())
-def test_every_whole_number_and_option_is_found_at_its_place(dimension, data):
-    values = dimension.options if isinstance(dimension, Choice) else range(dimension.low, dimension.high + 1)
-    value = data.draw(st.sampled_from(values))
-    assert dimension.at(dimension.place(value)) == value
-    assert dimension.holds(value)
-    drawn = dimension.at(data.draw(PLACES))
-    assert dimension.holds(drawn)
-
-
-@given(dimension=real() | whole())
-def test_the_ends_belong_to_it(dimension):
-    near = 1e-12 * max(abs(dimension.low), abs(dimension.high))
-    assert dimension.at(0) == pytest.approx(dimension.low, abs=near)
-    assert dimension.at(1) == pytest.approx(dimension.high, abs=near)
-    assert dimension.holds(dimension.low)
-    assert dimension.holds(dimension.high)
-
-
-@given(dimension=real(), value=NUMBERS)
-def test_values_outside_are_moved_to_the_edge(dimension, value):
-    if value < dimension.low:
-        assert dimension.place(value) == 0
-    elif value > dimension.high:
-        assert dimension.place(value) == 1
-    assert dimension.holds(value) == (dimension.low <= value <= dimension.high)
-
-
-@given(dimension=real() | whole() | CHOICES, u=PLACES)
-def test_what_is_stored_lies_in_what_optuna_is_told(dimension, u):
-    stored, distribution = dimension.stored(dimension.at(u)), dimension.distribution()
-    assert distribution._contains(distribution.to_internal_repr(stored))
-    written = optuna.distributions.distribution_to_json(distribution)
-    assert optuna.distributions.json_to_distribution(written) == distribution
-
-
-def test_scales_by_hand():
-    """The middle of each scale: arithmetic, geometric, and geometric in 1 - beta (course, section 6)."""
-    assert Uniform(2, 6).at(0.5) == 4
-    assert LogUniform(1e-4, 1).at(0.25) == pytest.approx(1e-3)
-    assert OneMinusLogUniform(0.9, 0.999).at(0.5) == pytest.approx(0.99)
-    assert Integer(1, 4).at(0.5) in (2, 3)
-    assert Integer(16, 256, log=True).at(0.5) == 63  # the ends own half a number beyond them
-    assert Choice("a", "b", "c").at(0.5) == "b"
-    assert Choice("a", "b", "c").at(1) == "c"
-    assert Choice("a", "b").place("b") == 0.75
-    assert Choice("a", "b").place("c") == 0.25
-
-
-def test_whole_numbers_and_options_are_equally_likely():
-    places = (np.arange(6_000) + 0.5) / 6_000
-    assert np.unique([Integer(3, 8).at(u) for u in places], return_counts=True)[1] == pytest.approx([1_000] * 6, abs=2)
-    counts = np.unique([Choice("a", "b", "c").at(u) for u in places], return_counts=True)[1]
-    assert counts.tolist() == [2_000] * 3
-
-
-def test_whole_numbers_on_a_log_scale_have_the_width_of_their_own_interval():
-    places = (np.arange(8_000) + 0.5) / 8_000
-    drawn = np.array([Integer(1, 7, log=True).at(u) for u in places])
-    widths = [
-        math.log((n + 0.499) / (n - 0.499)) if n in (1, 7) else math.log((n + 0.5) / (n - 0.5)) for n in range(1, 8)
-    ]
-    assert np.bincount(drawn)[1:] / 8_000 == pytest.approx(np.array(widths) / sum(widths), abs=2e-3)
-
-
-def test_beta_is_stored_as_the_logarithm_of_one_minus_it():
-    dimension = OneMinusLogUniform(0.9, 0.999)
-    assert dimension.stored(0.99) == pytest.approx(-2)
-    assert dimension.distribution() == optuna.distributions.FloatDistribution(
-        math.log10(1 - 0.999), math.log10(1 - 0.9)
-    )
-    assert LogUniform(1e-4, 1).distribution() == optuna.distributions.FloatDistribution(1e-4, 1, log=True)
-    assert Integer(2, 64, log=True).distribution() == optuna.distributions.IntDistribution(2, 64, log=True)
-    assert Choice("a", None).distribution() == optuna.distributions.CategoricalDistribution(("a", None))
-
-
-@pytest.mark.parametrize("dimension", [Uniform(0, 1), LogUniform(0.1, 1), OneMinusLogUniform(0.5, 0.9), Integer(1, 9)])
-@pytest.mark.parametrize("value", [None, "full", (0.1, 0.2), True])
-def test_what_is_no_number_lies_outside_and_in_the_middle(dimension, value):
-    """A setting may be None, "full" or one value per layer where numbers are searched."""
-    assert not dimension.holds(value)
-    assert dimension.place(value) == 0.5
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (lambda: Uniform(1, 1), "Uniform needs finite numbers low < high, got low=1, high=1"),
-        (lambda: Uniform(0, math.inf), "finite numbers"),
-        (lambda: Uniform("0", 1), "got low='0'"),
-        (lambda: LogUniform(0, 1), "zero has no logarithm"),
-        (lambda: OneMinusLogUniform(0.9, 1.0), "0 < low < high < 1"),
-        (lambda: Integer(1.5, 3), "Integer needs whole numbers low <= high, got low=1.5"),
-        (lambda: Integer(4, 3), "got low=4, high=3"),
-        (lambda: Integer(0, 3, log=True), "low of at least 1, got 0. Use log=False"),
-        (Choice, "at least one option"),
-        (lambda: Choice("a", "a"), "none twice"),
-        (lambda: Choice(("relu", "tanh"), "relu"), "options that a study can keep"),
-        (lambda: Space({}), "needs at least one dimension, got none. For example"),
-        (lambda: Space({"learning_rat": Uniform(0, 1)}).check_settings(), "Did you mean 'learning_rate'?"),
-        (lambda: Space({"hidden_units": Choice(1, 2)}).check_settings(), "layers and units, got 'hidden_units'"),
-        (lambda: Space({"seed": Integer(0, 9)}).check_settings(), "got 'seed'"),
-        (lambda: Space({"rows": Uniform(0, 1)}).check_settings(), "got 'rows'"),
-    ],
-)
-def test_what_cannot_be_searched_is_refused_in_words(wrong, message):
-    with pytest.raises(BadSpace) as refused:
-        wrong()
-    assert message in str(refused.value)
-
+RATE = {"learning_rate": LogUniform(1e-4, 1e-1)}
 
 SPACE = Space(
     {
@@ -202,3 +59,189 @@ def test_the_learning_rate_is_the_one_used():
 def test_a_space_is_a_mapping():
     assert list(SPACE) == ["learning_rate", "layers", "units", "beta1", "activation"]
     assert (len(SPACE), SPACE["layers"]) == (5, Integer(1, 4))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Space({}), "needs at least one dimension, got none. For example"),
+        (lambda: Space({"l2": 0.1}), "needs at least one dimension"),
+        (lambda: Space([Uniform(0, 1)]), "needs dimensions by name"),
+        (lambda: Space({1: Uniform(0, 1)}), "needs dimensions by name"),
+        (lambda: Space({"activation": ["relu", "tanh"]}), "got ['relu', 'tanh']. Use Choice(...)"),
+        (lambda: Space({"activation": {"relu", "tanh"}}), "Use Choice(...)"),
+        (lambda: Space({"l2": {"low": 0, "high": 1}}), "Use Choice(...)"),
+        (lambda: Space({"units": range(3)}), "Use Choice(...)"),
+        (lambda: Space({"units": np.arange(3)}), "Use Choice(...)"),
+        (lambda: Space({"l2": Uniform}), "got its class Uniform"),
+        (lambda: Space({"l2": optuna.distributions.FloatDistribution(0, 1)}), "dictionary in place of the Space"),
+        (lambda: Space(RATE, fixed={"learning_rate": 0.1}), "must not be searched as well, got 'learning_rate'"),
+        (lambda: Space({**RATE, "l2": 0.1}, fixed={"l2": 0.2}), "got 'l2'"),
+        (lambda: Space({"learning_rat": Uniform(0, 1)}).check_settings(), "Did you mean 'learning_rate'?"),
+        (lambda: Space({**RATE, "dropouts": 0.1}).check_settings(), "Did you mean 'dropout'?"),
+        (lambda: Space({"hidden_units": Choice(1, 2)}).check_settings(), "layers and units, got 'hidden_units'"),
+        (lambda: Space({"seed": Integer(0, 9)}).check_settings(), "got 'seed'"),
+        (lambda: Space({"rows": Uniform(0, 1)}).check_settings(), "got 'rows'"),
+        (lambda: Space(RATE, {"learning_rat": {"layers": 1}}), "got 'learning_rat'. Did you mean 'learning_rate'?"),
+        (lambda: Space({**RATE, "l2": 1.0}, {"learning_rate": {"l2": 1.0}}), "got 'l2'. It is fixed"),
+        (
+            lambda: Space({**RATE, "l2": Uniform(0, 1)}, {"l2": {"learning_rate": 0.01}}),
+            "no value of it is met exactly",
+        ),
+        (lambda: Space({**RATE, "layers": Integer(1, 3)}, {"learning_rate": {"layers": (3, 4)}}), "got 4 for Integer"),
+        (lambda: Space({**RATE, "layers": Integer(1, 3)}, {"learning_rate": {"layers": ()}}), "got none for Integer"),
+    ],
+)
+def test_what_is_no_space_is_refused_in_words(wrong, message):
+    with pytest.raises(BadSpace) as refused:
+        wrong()
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+LETTERS = "abcdef"
+
+
+@given(data=st.data())
+def test_conditions_hold_in_every_point_and_are_found_in_order(data):
+    """Each setting may depend on those before it, given in any order; a circle is made by turning one around."""
+    names = data.draw(st.permutations(LETTERS))
+    conditions = {
+        name: {
+            parent: data.draw(st.sampled_from([(1,), (1, 2), (3,)]))
+            for parent in data.draw(st.sets(st.sampled_from(LETTERS[:i]), max_size=2))
+        }
+        for i, name in enumerate(LETTERS)
+        if i
+    }
+    space = Space({name: Choice(1, 2, 3) for name in names}, conditions)
+    place = {name: i for i, name in enumerate(space.order)}
+    assert sorted(space.order) == sorted(LETTERS)
+    assert all(place[parent] < place[name] for name, when in conditions.items() for parent in when)
+    point = space.point({name: data.draw(PLACES) for name in names})
+    assert list(point) == [name for name in names if name in point]
+    for name in names:
+        holds = all(point.get(parent) in values for parent, values in conditions.get(name, {}).items())
+        assert (name in point) == holds
+    assert space.active(point) == point
+    assert space.point(space.places(point) | {name: 0.5 for name in names if name not in point}) == point
+
+
+def test_a_circle_of_conditions_is_refused():
+    three = {name: Choice(1, 2) for name in "abc"}
+    with pytest.raises(BadSpace, match=r"in a circle, got one among \['a', 'b', 'c'\]"):
+        Space(three, {"a": {"b": 1}, "b": {"c": 1}, "c": {"a": 2}})
+    assert Space(three, {"a": {"b": 1}, "b": {"c": 1}}).order == ("c", "b", "a")
+
+
+def test_one_word_is_one_value_of_a_condition():
+    space = Space({"optimizer": Choice("adam", "sgd"), "beta1": Uniform(0, 0.9)}, {"beta1": {"optimizer": "adam"}})
+    assert space.conditions == {"beta1": {"optimizer": ("adam",)}}
+    assert list(space.point({"optimizer": 0.9, "beta1": 0.5})) == ["optimizer"]
+
+
+def test_a_plain_value_or_a_tuple_is_fixed():
+    space = Space({**RATE, "activation": ("relu", "tanh"), "l2": np.float64(0.5)}, fixed={"epochs": 3})
+    assert space.fixed == {"epochs": 3, "activation": ("relu", "tanh"), "l2": 0.5}
+    assert type(space.fixed["l2"]) is float
+    drawn = space.config({"learning_rate": 0.01}, Config())
+    assert drawn == Config(learning_rate=0.01, activation=("relu", "tanh"), l2=0.5, epochs=3)
+
+
+def test_what_a_config_reads_only_beside_others_is_searched_only_there():
+    space = for_networks(
+        Space(
+            {
+                "decay_rate": Uniform(0.1, 0.9),
+                "schedule": Choice("constant", "staircase", "cosine"),
+                "momentum": OneMinusLogUniform(0.8, 0.99),
+                "beta1": OneMinusLogUniform(0.8, 0.99),
+                "optimizer": Choice("momentum", "adam"),
+                "layers": Integer(0, 2),
+                "dropout": Uniform(0, 0.5),
+                "l2": Uniform(0, 1),
+            }
+        ),
+        Config(),
+    )
+    assert space.conditions == {
+        "decay_rate": {"schedule": ("staircase",)},
+        "momentum": {"optimizer": ("momentum",)},
+        "beta1": {"optimizer": ("adam",)},
+        "dropout": {"layers": (1, 2)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "base", "message"),
+    [
+        ({"decay_rate": Uniform(0.1, 1)}, Config(), "Space.decay_rate is read only with schedule in ('inverse_time', "),
+        ({"momentum": Uniform(0.1, 0.9)}, Config(), "got optimizer in ('adam',). Search or fix optimizer"),
+        ({"beta1": Uniform(0.1, 0.9), "optimizer": Choice("sgd", "momentum")}, Config(), "Space.beta1 is read only"),
+        ({"layer_norm": Choice(False, True)}, Config(batch_norm=True), "got batch_norm in (True,)"),
+        ({"kernel_size": Choice(3, 5)}, Config(), "read only by convolutions"),
+        (
+            {"dropout": Uniform(0, 1.2)},
+            Config(),
+            "Every point of a Space must be a Config, but {'dropout': 1.2} is not",
+        ),
+        ({"units": Integer(0, 9)}, Config(), "Config.hidden_units must be a whole number from 1"),
+        ({"activation": Choice("relu", "rellu")}, Config(), "Did you mean 'relu'"),
+        (
+            {"output": Choice("softmax", "linear"), "loss": Choice("squared", "cross_entropy"), **RATE},
+            Config(),
+            "Config.loss must not be 'cross_entropy' with output='linear'",
+        ),
+        ({"batch_size": Uniform(8, 64)}, Config(), "Config.batch_size must be a whole number"),
+        (
+            {**RATE, "momentum": Uniform(0, 0.9), "optimizer": "adam"},
+            Config(optimizer="sgd"),
+            "got optimizer in ('adam',)",
+        ),
+    ],
+)
+def test_points_that_no_config_can_be_are_refused_before_anything_is_trained(dimensions, base, message):
+    with pytest.raises(BadSpace) as refused:
+        for_networks(Space(dimensions), base)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "base", "expected"),
+    [
+        ({"schedule": "constant"}, Config(schedule="staircase", decay_rate=0.3), {"decay_rate": None}),
+        ({"decay_rate": 0.3}, Config(), {"decay_rate": None}),
+        ({"layer_norm": True}, Config(batch_norm=True, norm_statistics="exact"), {"batch_norm": False}),
+        ({"batch_norm": True}, Config(layer_norm=True), {"batch_norm": True, "layer_norm": False}),
+        ({"layers": 0, "units": 5, "batch_norm": True}, Config(), {"hidden_units": (), "batch_norm": False}),
+        ({"epochs": 5}, Config(stop_after=7), {"stop_after": None}),
+        ({"epochs": 5, "stop_after": 9}, Config(), {"stop_after": 5}),
+        ({"stop_after": 9}, Config(epochs=4), {"stop_after": 4}),
+        ({"augment": "none"}, Config(augment=("flip",)), {"augment": ()}),
+        ({"augment": "flip"}, Config(), {"augment": (("flip", 0.5),)}),
+        ({"filters": 8}, Config(filters=(16, 32, 33)), {"filters": (8, 16, 16)}),
+    ],
+)
+def test_what_a_network_cannot_have_beside_the_others_is_left_out(values, base, expected):
+    drawn = Space(RATE).config(values, base)
+    assert {name: getattr(drawn, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("schedule", DECAYING)
+def test_the_decay_rate_that_a_schedule_has_by_rule(schedule):
+    """Given as a number it changes no rate of any step."""
+    config = Config(schedule=schedule, decay_every=2)
+    written = config.changed(decay_rate=value_of(config, "decay_rate"))
+    rates = [learning_rates(one, np.arange(1, 50), steps_per_epoch=5, epochs=10) for one in (config, written)]
+    np.testing.assert_array_equal(*rates)
+
+
+def test_the_values_of_a_config_are_those_that_are_searched_there():
+    space = Space(
+        {"optimizer": Choice("momentum", "rmsprop", "adam"), "momentum": Uniform(0, 0.9), "beta2": Uniform(0, 0.9999)},
+        {"momentum": {"optimizer": "momentum"}, "beta2": {"optimizer": ("rmsprop", "adam")}},
+    )
+    own = {"layers": 2, "units": 64}
+    assert space.values_of(Config()) == own | {"optimizer": "adam", "beta2": 0.999}
+    assert space.values_of(Config(optimizer="rmsprop")) == own | {"optimizer": "rmsprop", "beta2": 0.9}
+    assert space.values_of(Config(optimizer="momentum")) == own | {"optimizer": "momentum", "momentum": 0.9}

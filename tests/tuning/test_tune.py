@@ -1,6 +1,7 @@
 import numpy as np
 import optuna
 import pytest
+from safetensors.numpy import load_file
 
 from caviar.errors import BadConfig, BadRun, BadSpace
 from caviar.network.config import Config
@@ -77,7 +78,7 @@ def test_few_trainings_go_to_a_panda_and_it_is_said(tmp_path):
 
 def test_the_usual_space():
     study = tune(SPLIT, base=BASE.changed(optimizer="sgd"), trials=8)
-    assert study.space == default_space(BASE.changed(optimizer="sgd"), SPLIT)
+    assert study.space == default_space(BASE.changed(optimizer="sgd"), SPLIT, trials=8)
     assert len(study.trials) == 8
 
 
@@ -111,3 +112,61 @@ def test_another_search_in_the_same_storage_is_refused(tmp_path):
 def test_a_base_of_a_fold_is_searched_on_all_rows():
     study = tune(SPLIT, SPACE, base=BASE.changed(rows=(0, 5)), trials=1)
     assert study.trials[0].config == BASE
+
+
+def test_a_folder_keeps_curves_and_the_same_call_goes_on(tmp_path):
+    asked = {"base": BASE, "trials": 20, "rungs": "hyperband", "objectives": ("error", "size"), "seed": 2}
+    whole = tune(SPLIT, SPACE, folder=tmp_path / "whole", **asked)
+    stopped = tmp_path / "stopped"
+
+    def stop(trials, _):
+        if trials[0].generation == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(SPLIT, SPACE, folder=stopped, tell=stop, **asked)
+    again = tune(SPLIT, SPACE, folder=stopped, **asked)
+    assert figures(again) == figures(whole)
+    assert content(again.optuna) == content(whole.optuna)
+    assert not list((stopped / "checkpoints").glob("*"))
+    assert len(whole.trials[0].outcome.values) == 2
+    assert kept(stopped / "curves") == kept(tmp_path / "whole" / "curves")
+
+
+def kept(folder) -> dict[str, dict[str, bytes]]:
+    """What files hold; the order of what stands at their head is safetensors' own."""
+    return {path.name: {k: v.tobytes() for k, v in load_file(path).items()} for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "proposals", ["random", "grid", "low_discrepancy", "tpe", optuna.samplers.RandomSampler(seed=0)]
+)
+def test_proposals_by_a_word_or_a_sampler(proposals):
+    study = tune(SPLIT, SPACE, base=BASE, trials=17, proposals=proposals)
+    assert len(study.trials) == 17 or proposals == "grid"
+    assert study.zooms == ()
+
+
+def test_a_function_is_tuned_by_the_same_door(tmp_path):
+    space = Space({"x": Uniform(-1, 1), "shift": 0.25})
+    study = tune(lambda trial: (trial.params["x"] - trial.params["shift"]) ** 2, space, trials=40, folder=tmp_path)
+    assert study.best_value < 0.01
+    assert study.best_params["shift"] == 0.25
+    assert (tmp_path / "study.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "settings", "message"),
+    [
+        (SPLIT, {"processes": 2}, "To tune networks leave out processes, which is for a function; got 2"),
+        (SPLIT, {"direction": "maximize"}, "leave out direction"),
+        (lambda _: 0.0, {"base": BASE}, "To tune a function leave out base, which is for networks"),
+        (lambda _: 0.0, {"rungs": "halving"}, "leave out rungs"),
+        (SPLIT, {"proposals": "randm"}, "Did you mean 'random'"),
+        (SPLIT, {"rungs": "halvin"}, "Did you mean 'halving'"),
+        (SPLIT, {"objectives": ("size",)}, "Put 'error' first"),
+    ],
+)
+def test_what_does_not_go_together(what, settings, message):
+    with pytest.raises(BadSpace, match=message):
+        tune(what, SPACE, trials=2, **settings)

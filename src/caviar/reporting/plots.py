@@ -72,7 +72,7 @@ def errors_over_rows(curve: LearningCurve) -> str:
         )
     goal = 100 * (curve.optimal + curve.tolerance)
     axes.axhline(goal, color=GREY, linewidth=1, linestyle=":", label=f"optimal error and tolerance, {goal:.3g} %")
-    _log_axis(axes, np.array([rows[0], rows[-1], 4 * rows[-1]]))
+    log_axis(axes, np.array([rows[0], rows[-1], 4 * rows[-1]]))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("train rows")
     axes.set_ylabel("rows misclassified, %" if curve.task == "classification" else "variance unexplained, %")
@@ -196,12 +196,12 @@ def search(study: Study, label: str) -> str:
             x = np.array(values, float)
             if isinstance(dimension, OneMinusLogUniform):
                 x = 1 - x
-            if _logarithmic(dimension):
-                _log_axis(axes, x)
+            if logarithmic(dimension):
+                log_axis(axes, x)
             elif isinstance(dimension, Integer):
                 axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             if np.ptp(x) == 0:
-                axes.set_xlim(*((x[0] / 2, x[0] * 2) if _logarithmic(dimension) else (x[0] - 1, x[0] + 1)))
+                axes.set_xlim(*((x[0] / 2, x[0] * 2) if logarithmic(dimension) else (x[0] - 1, x[0] + 1)))
             if isinstance(dimension, OneMinusLogUniform):
                 axes.invert_xaxis()
         axes.scatter(x, shown, c=generations, cmap="viridis", s=14, alpha=0.85, linewidths=0)
@@ -290,11 +290,12 @@ def _drawn(value: Any, dimension: Dimension) -> Any:
     return value if isinstance(dimension, Choice) or dimension.holds(value) else dimension.at(dimension.place(value))
 
 
-def _logarithmic(dimension: Dimension) -> bool:
+def logarithmic(dimension: Dimension) -> bool:
+    """Whether values stand on a logarithmic axis."""
     return isinstance(dimension, (LogUniform, OneMinusLogUniform)) or getattr(dimension, "log", False)
 
 
-def _log_axis(axes: Axes, x: Numbers) -> None:
+def log_axis(axes: Axes, x: Numbers) -> None:
     """A logarithmic axis with three plain figures: Matplotlib's powers of ten overlap in a small panel."""
     axes.set_xscale("log")
     ticks = np.unique([float(f"{tick:.2g}") for tick in np.geomspace(x.min(), x.max(), 3)])

@@ -1,6 +1,6 @@
 """The folder of one run: what was asked, who works in it, and what has been finished.
 
-    run.json   what was asked, fingerprint of the data, versions, seconds spent
+    run.json   what was asked, fingerprint of the data, versions, when it was begun, seconds spent
     study.log  the study (Optuna's journal)        checkpoints/  scores of trained networks, until the run is finished
     model.json, model.safetensors, summary.json, report.html: there when the run is finished
 
@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -84,8 +85,10 @@ class RunFolder:
             BadRun: the folder holds a run that was asked for something else.
         """
         if not (self.path / "run.json").exists():
+            begun = datetime.now(UTC).isoformat(timespec="seconds")
             self.write_json(
-                "run.json", {"format": FORMAT, "asked": self._asked, "versions": versions(), "seconds": 0.0}
+                "run.json",
+                {"format": FORMAT, "asked": self._asked, "versions": versions(), "begun": begun, "seconds": 0.0},
             )
             return
         before = read_run(self.path)

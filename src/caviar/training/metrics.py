@@ -20,8 +20,9 @@ RegressionMetric = Literal["rmse", "mae", "r2"]
 MetricName = Literal[ClassificationMetric, RegressionMetric]
 
 _CALIBRATION_ROWS = 2_000
-_PAIRS = 4_000_000
-"""Pairs of a positive and a negative row up to which the AUC compares them all, as one product of matrices."""
+_PAIRS, _FEW = 4_000_000, 4
+"""Pairs of a positive and a negative row up to which the AUC compares them all, as one product of matrices, where there
+are more than a few weightings; for one, to sort the rows takes a tenth of the time."""
 
 _SHARPNESS = (-4.0, 4.0)
 """Natural logarithm of 1 / temperature."""
@@ -123,7 +124,7 @@ def _auc(scores: Numbers, positive: Mask, w: Numbers) -> Numbers:
 
     Source: Mann & Whitney 1947; Hanley & McNeil 1982.
     """
-    if positive.sum() * (~positive).sum() <= _PAIRS:
+    if len(w) > _FEW and positive.sum() * (~positive).sum() <= _PAIRS:
         one, other = scores[positive][:, None], scores[~positive][None, :]
         wins = (one > other) + 0.5 * (one == other)
         hits, misses = w[:, positive], w[:, ~positive]

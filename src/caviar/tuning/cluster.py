@@ -283,8 +283,7 @@ class RayCrew:
 
     def leave(self) -> None:
         """Leave the cluster; one that `cluster` started ends with it."""
-        if not self._lost:  # without a head it would wait for one
-            self._ray.shutdown()
+        self._ray.shutdown()
 
     def _first_resources(self) -> Mapping[str, float]:
         """What the cluster has, as soon as it has a processor."""

@@ -2,17 +2,22 @@
 
 | dimension | scale | for |
 |---|---|---|
-| Uniform | the value itself | dropout, label smoothing |
+| Uniform | the value itself, or whole steps from low | dropout, label smoothing |
 | LogUniform | log10 | learning rate, lambda |
 | OneMinusLogUniform | log10(1 - value) | momentum, beta1, beta2: 1 / (1 - beta) is what matters |
-| Integer | whole numbers, or their log | layers; units, epochs |
+| Integer | whole numbers (in whole steps), or their log | layers; units, epochs |
 | Choice | unordered | activation, batch size |
+
+Steps are those of Optuna: values low, low + step, ..., high, all equally likely, so that a distribution with a step
+means the same in a study.
 
 Source: course section 6; Bergstra & Bengio 2012.
 """
 
 import dataclasses
 import math
+from collections.abc import Hashable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -23,27 +28,58 @@ from caviar.errors import BadSpace
 
 @dataclasses.dataclass(frozen=True)
 class Uniform:
-    """Real numbers in [low, high], all equally likely."""
+    """Real numbers in [low, high], all equally likely; with a step only low, low + step, ..., high."""
 
     low: float
     high: float
+    step: float | None = None
 
     def __post_init__(self) -> None:
-        _ordered(self, self.low, self.high)
+        _check_ends(self)
+        if self.step is None:
+            return
+        step = plain(self.step)
+        if not _is_number(step) or not math.isfinite(step) or step <= 0:
+            raise BadSpace(f"Uniform needs a step above 0, got step={step!r}. Leave it out for all real numbers.")
+        object.__setattr__(self, "step", float(step))
+        if self.levels == 1 or self._off(self.high):
+            raise BadSpace(
+                f"Uniform needs a step that leads from low to high, got {self}. Move high to a whole number of steps "
+                "from low, or leave the step out."
+            )
+        object.__setattr__(self, "high", self._of_step((self.levels or 1) - 1))
+
+    @property
+    def levels(self) -> int | None:
+        """Number of different values; None where they are not counted."""
+        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+
+    def _off(self, value: float) -> bool:
+        """Whether a value lies between two steps."""
+        steps = (value - self.low) / (self.step or 1.0)
+        return self.step is not None and abs(steps - round(steps)) > _BETWEEN_STEPS
+
+    def _of_step(self, number: int) -> float:
+        """The value of a step, as people write it: 0.3, not 0.30000000000000004."""
+        return float(Decimal(repr(self.low)) + number * Decimal(repr(self.step)))
 
     def at(self, u: float) -> float:
         """The value at place u in [0, 1] of the scale."""
-        return float(np.clip(self.low + u * (self.high - self.low), self.low, self.high))
+        if self.step is None:
+            return float(np.clip(self.low + u * (self.high - self.low), self.low, self.high))
+        return self._of_step(round(_spread(u, self.levels or 1)))
 
     def place(self, value: Any) -> float:
         """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
         if not _is_number(value):
             return 0.5
-        return _clip((value - self.low) / (self.high - self.low))
+        if self.step is None:
+            return _clip((value - self.low) / (self.high - self.low))
+        return _gathered((value - self.low) / self.step, self.levels or 1)
 
     def holds(self, value: Any) -> bool:
         """Whether the value lies in the dimension."""
-        return _is_number(value) and self.low <= value <= self.high
+        return _is_number(value) and self.low <= value <= self.high and not self._off(value)
 
     def stored(self, value: float) -> float:
         """The value as a study keeps it."""
@@ -55,7 +91,7 @@ class Uniform:
 
     def distribution(self) -> distributions.BaseDistribution:
         """What Optuna calls this dimension."""
-        return distributions.FloatDistribution(self.low, self.high)
+        return distributions.FloatDistribution(self.low, self.high, step=self.step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,11 +102,16 @@ class LogUniform:
     high: float
 
     def __post_init__(self) -> None:
-        _ordered(self, self.low, self.high)
+        _check_ends(self)
         if self.low <= 0:
             raise BadSpace(
                 f"LogUniform needs low above 0, got {self.low}: zero has no logarithm. Use Uniform, or a small low."
             )
+
+    @property
+    def levels(self) -> int | None:
+        """Number of different values: they are not counted."""
+        return None
 
     def at(self, u: float) -> float:
         """The value at place u in [0, 1] of the scale."""
@@ -107,12 +148,17 @@ class OneMinusLogUniform:
     high: float
 
     def __post_init__(self) -> None:
-        _ordered(self, self.low, self.high)
+        _check_ends(self)
         if not 0 < self.low < self.high < 1:
             raise BadSpace(
                 f"OneMinusLogUniform needs 0 < low < high < 1, got low={self.low}, high={self.high}. It is made "
                 "for beta, such as 0.9 to 0.999."
             )
+
+    @property
+    def levels(self) -> int | None:
+        """Number of different values: they are not counted."""
+        return None
 
     def at(self, u: float) -> float:
         """The value at place u in [0, 1] of the scale."""
@@ -144,41 +190,69 @@ class OneMinusLogUniform:
 
 @dataclasses.dataclass(frozen=True)
 class Integer:
-    """Whole numbers from low to high, both included; with log=True equally likely in each power of ten, low above 0."""
+    """Whole numbers from low to high, both included, all equally likely.
+
+    With a step only low, low + step, ..., high; with log=True equally likely in each power of ten, low above 0.
+    """
 
     low: int
     high: int
     log: bool = False
+    step: int = 1
 
     def __post_init__(self) -> None:
-        if not all(isinstance(n, int) for n in (self.low, self.high)) or not self.low <= self.high:
-            raise BadSpace(f"Integer needs whole numbers low <= high, got low={self.low!r}, high={self.high!r}.")
+        for name in ("low", "high", "step"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
+        ends = f"got low={self.low!r}, high={self.high!r}"
+        for number in (self.low, self.high, self.step):
+            if isinstance(number, float) and number.is_integer():
+                raise BadSpace(f"Integer needs whole numbers, got {number!r}. Write {int(number)}.")
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise BadSpace(f"Integer needs whole numbers low < high, got {number!r}. Use Uniform for real numbers.")
+        if self.low == self.high:
+            raise BadSpace(f"Integer needs whole numbers low < high, {ends}. Give the number itself: it is then fixed.")
+        if self.low > self.high:
+            raise BadSpace(f"Integer needs whole numbers low < high, {ends}. Exchange or correct them.")
+        if not isinstance(self.log, bool):
+            raise BadSpace(f"Integer.log must be True or False, got {self.log!r}.")
         if self.log and self.low < 1:
             raise BadSpace(
                 f"Integer with log=True needs low of at least 1, got {self.low}. Use log=False, or a larger low."
             )
+        if self.step < 1 or (self.high - self.low) % self.step or (self.log and self.step != 1):
+            raise BadSpace(
+                "Integer needs a step of at least 1 that leads from low to high, and none with log=True, got "
+                f"{self}. Move high to a whole number of steps from low, or leave the step out."
+            )
+
+    @property
+    def levels(self) -> int | None:
+        """Number of different values."""
+        return (self.high - self.low) // self.step + 1
 
     def at(self, u: float) -> int:
         """The value at place u in [0, 1] of the scale."""
+        if not self.log:
+            return int(np.clip(self.low + self.step * round(_spread(u, self.levels or 1)), self.low, self.high))
         low, high = self._ends()
-        value = low + u * (high - low)
-        return int(np.clip(round(math.exp(value) if self.log else value), self.low, self.high))
+        return int(np.clip(round(math.exp(low + u * (high - low))), self.low, self.high))
 
     def place(self, value: Any) -> float:
         """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
         if not _is_number(value):
             return 0.5
+        if not self.log:
+            return _gathered((value - self.low) / self.step, self.levels or 1)
         low, high = self._ends()
-        return _clip(((math.log(max(value, 1e-300)) if self.log else value) - low) / (high - low))
+        return _clip((math.log(max(value, 1e-300)) - low) / (high - low))
 
     def _ends(self) -> tuple[float, float]:
-        """Ends of the scale: each whole number owns the half on either side of it."""
-        low, high = self.low - 0.499, self.high + 0.499
-        return (math.log(max(low, 0.501)), math.log(high)) if self.log else (low, high)
+        """Ends of the log scale: each whole number owns the half on either side of it."""
+        return math.log(self.low - _HALF), math.log(self.high + _HALF)
 
     def holds(self, value: Any) -> bool:
-        """Whether the value lies in the dimension."""
-        return _is_number(value) and self.low <= value <= self.high
+        """Whether the value is one of the numbers."""
+        return _is_number(value) and self.low <= value <= self.high and (value - self.low) % self.step == 0
 
     def stored(self, value: float) -> int:
         """The value as a study keeps it."""
@@ -190,7 +264,7 @@ class Integer:
 
     def distribution(self) -> distributions.BaseDistribution:
         """What Optuna calls this dimension."""
-        return distributions.IntDistribution(self.low, self.high, log=self.log)
+        return distributions.IntDistribution(self.low, self.high, log=self.log, step=self.step)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,14 +274,31 @@ class Choice:
     options: tuple[Any, ...]
 
     def __init__(self, *options: Any) -> None:
-        object.__setattr__(self, "options", options)
-        if not all(option is None or isinstance(option, (int, float, str)) for option in options):
+        given = tuple(plain(option) for option in options)
+        object.__setattr__(self, "options", given)
+        if len(given) == 1 and isinstance(given[0], (list, tuple, set, range)):
+            raise BadSpace(f"Choice needs its options one by one, got {options[0]!r}. Write Choice(*options).")
+        if not all(option is None or isinstance(option, (int, float, str)) for option in given):
             raise BadSpace(
                 f"Choice needs options that a study can keep - words, numbers, True, False, None - got {options!r}. "
                 "Search what is given per layer as one value for all."
             )
-        if len(options) == 0 or len(set(options)) < len(options):
-            raise BadSpace(f"Choice needs at least one option and none twice, got {options!r}.")
+        if any(isinstance(option, float) and math.isnan(option) for option in given):
+            raise BadSpace(f"Choice needs options that equal themselves, got {options!r}. Leave nan out.")
+        if len(given) < 2:
+            raise BadSpace(
+                f"Choice needs at least two options, got {options!r}. A value that does not change is given as it is, "
+                "without Choice."
+            )
+        if len(set(given)) < len(given):
+            raise BadSpace(
+                f"Choice needs options and none twice, got {options!r}. Leave one out; 1, 1.0 and True are equal."
+            )
+
+    @property
+    def levels(self) -> int | None:
+        """Number of different values."""
+        return len(self.options)
 
     def at(self, u: float) -> Any:
         """The value at place u in [0, 1]: every option owns an equal part."""
@@ -215,12 +306,12 @@ class Choice:
 
     def place(self, value: Any) -> float:
         """The middle of the part that a value owns; a value that is none of the options is taken for the first."""
-        known = self.options.index(value) if value in self.options else 0
+        known = self.options.index(value) if self.holds(value) else 0
         return (known + 0.5) / len(self.options)
 
     def holds(self, value: Any) -> bool:
         """Whether the value is one of the options."""
-        return value in self.options
+        return isinstance(value, Hashable) and value in self.options
 
     def stored(self, value: Any) -> Any:
         """The value as a study keeps it."""
@@ -238,18 +329,44 @@ class Choice:
 Dimension = Uniform | LogUniform | OneMinusLogUniform | Integer | Choice
 
 
-def _ordered(dimension: object, low: float, high: float) -> None:
-    numbers = all(isinstance(n, (int, float)) and not isinstance(n, bool) and math.isfinite(n) for n in (low, high))
-    if not numbers or not low < high:
+_HALF = 0.499
+"""What a whole number owns of the scale on either side; just below a half, so that rounding never leaves the ends."""
+
+_BETWEEN_STEPS = 1e-8
+"""Part of a step by which a value may miss it; Optuna's own bound."""
+
+
+def _check_ends(dimension: Any) -> None:
+    """Make numbers of numpy plain, and make sure that low and high are real numbers in order."""
+    ends = plain(dimension.low), plain(dimension.high)
+    if not all(_is_number(n) and math.isfinite(n) for n in ends) or not ends[0] < ends[1]:
+        equal = all(map(_is_number, ends)) and ends[0] == ends[1]
         raise BadSpace(
-            f"{type(dimension).__name__} needs finite numbers low < high, got low={low!r}, high={high!r}. "
-            "Exchange or correct them."
+            f"{type(dimension).__name__} needs finite numbers low < high, got low={ends[0]!r}, high={ends[1]!r}. "
+            + ("Give the number itself: it is then fixed." if equal else "Exchange or correct them.")
         )
+    for name, end in zip(("low", "high"), ends, strict=True):
+        object.__setattr__(dimension, name, float(end))
+
+
+def plain(value: Any) -> Any:
+    """A number or word of numpy as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_number(value: Any) -> bool:
     """Whether a setting is one number; it may be None, "full" or one value per layer instead."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _spread(u: float, levels: int) -> float:
+    """Where place u in [0, 1] falls among so many levels, counted from 0: each owns the half on either side of it."""
+    return u * (levels - 1 + 2 * _HALF) - _HALF
+
+
+def _gathered(level: float, levels: int) -> float:
+    """The place in [0, 1] of a level: the inverse of `_spread`."""
+    return _clip((level + _HALF) / (levels - 1 + 2 * _HALF))
 
 
 def _clip(u: float) -> float:

@@ -22,7 +22,7 @@ from caviar.tuning.noise import Standing, halves, jitters
 from caviar.tuning.objectives import Objective, costs
 from caviar.tuning.rungs import Rungs, go_on, may_stop
 from caviar.tuning.search import Entry
-from caviar.tuning.trials import LOSS_DECIDES, Outcome, criterion, outcome_of
+from caviar.tuning.trials import LOSS_DECIDES, Outcome, Trial, criterion, outcome_of
 
 HALVES, RUNGS = "caviar:halves", "caviar:rungs"
 """Facts of an outcome: see `noise.halves`; the values of the rungs where there are several objectives, for which Optuna
@@ -53,7 +53,7 @@ class Networks:
     rungs: Rungs | None = None
     objectives: tuple[Objective, ...] = ("error",)
 
-    def __call__(self, entries: Sequence[Entry], generation: int) -> list[Outcome]:
+    def __call__(self, entries: Sequence[Entry], generation: int, before: Sequence[Trial]) -> list[Outcome]:  # noqa: ARG002
         """One outcome per config.
 
         Raises:
@@ -191,6 +191,6 @@ class Scored:
     judged: Callable[[Sequence], list[Score]]
     metric: MetricName
 
-    def __call__(self, entries: Sequence[Entry], generation: int) -> list[Outcome]:  # noqa: ARG002
+    def __call__(self, entries: Sequence[Entry], generation: int, before: Sequence[Trial]) -> list[Outcome]:  # noqa: ARG002
         """One outcome per config."""
         return [outcome_of(score, self.metric) for score in self.judged([entry.config for entry in entries])]

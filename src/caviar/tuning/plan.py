@@ -29,8 +29,14 @@ class Entry(NamedTuple):
 class Judge(Protocol):
     """Judges the points of a generation."""
 
-    def __call__(self, entries: Sequence[Entry], generation: int) -> list[Outcome]:
-        """One outcome for each, in their order; the same ones when it is asked again."""
+    def __call__(self, entries: Sequence[Entry], generation: int, before: Sequence[Trial]) -> list[Outcome]:
+        """One outcome for each, in their order; the same ones when it is asked again.
+
+        Args:
+            entries: the points.
+            generation: counted from 0.
+            before: the trials of earlier generations, in order.
+        """
         ...
 
 
@@ -135,7 +141,7 @@ def asked_of(plan: Plan, **more: Any) -> dict[str, Any]:
 
     Args:
         plan: of the search.
-        more: what the judge follows from; `rows` is the fingerprint of the data.
+        more: what the judge follows from; `data` is the fingerprint of the data.
     """
     return {
         "seed": plan.seed,

@@ -52,7 +52,7 @@ class Progress:
         self.unusable = held.unusable
         # Our networks are ranked by their loss; what others have tried has its value only: then that ranks all.
         self._by_value = bool(held.others) and plan.metric in LOSS_DECIDES
-        self._maximised = study.directions[0] == optuna.study.StudyDirection.MAXIMIZE
+        self._signs = [-1 if one == optuna.study.StudyDirection.MAXIMIZE else 1 for one in study.directions]
         self._others = [self._as_tried(trial) for trial in held.others]
         self._tried: dict[int, list[Tried]] = {}
 
@@ -69,6 +69,10 @@ class Progress:
     def trials(self) -> list[Trial]:
         """Those of the settled generations, in order."""
         return [trial for generation in sorted(self._settled) for trial in self._settled[generation]]
+
+    def before(self, generation: int) -> list[Trial]:
+        """The trials of the settled generations before one, in order."""
+        return [trial for trial in self.trials if trial.generation < generation]
 
     @property
     def settled(self) -> int:
@@ -195,6 +199,7 @@ class Progress:
     def _as_tried(self, trial: Trial) -> Tried:
         outcome = trial.outcome
         criterion, noise = outcome.criterion, outcome.noise
-        if self._by_value and outcome.values:
-            criterion, noise = (-outcome.values[0] if self._maximised else outcome.values[0]), 0.0
-        return Tried(trial.values, criterion, noise, outcome.state == "complete", outcome.values)
+        values = tuple(sign * value for sign, value in zip(self._signs, outcome.values, strict=False))
+        if self._by_value and values:
+            criterion, noise = values[0], 0.0
+        return Tried(trial.values, criterion, noise, outcome.state == "complete", values)

@@ -87,7 +87,9 @@ class Curves:
                 stacklevel=2,
             )
             return None
-        return Recalled(table["points"], [_outcome(one) for one in table["outcomes"]], Begun.of(table["begun"]).zooms)
+        return Recalled(
+            table["points"], [outcome_of_plain(one) for one in table["outcomes"]], Begun.of(table["begun"]).zooms
+        )
 
     def keep(self, generation: int, trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> list[Trial]:
         """Keep a generation.
@@ -136,7 +138,7 @@ class Curves:
         Raises:
             BadRun: there is no room, or the folder cannot be written.
         """
-        line = {"search": self._search, "index": index, "point": point, "outcome": _plain(outcome)}
+        line = {"search": self._search, "index": index, "point": point, "outcome": plain_outcome(outcome)}
         path = self._unfinished(generation)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -155,7 +157,7 @@ class Curves:
                 with contextlib.suppress(ValueError, KeyError, TypeError):  # half a line
                     one = json.loads(line)
                     if one["search"] == self._search:
-                        found[one["index"]] = (tupled(one["point"]), _outcome(one["outcome"]))
+                        found[one["index"]] = (tupled(one["point"]), outcome_of_plain(one["outcome"]))
         return found
 
     def _unfinished(self, generation: int) -> Path:
@@ -254,7 +256,7 @@ def _tensors(trials: Sequence[Trial], zooms: tuple[Zoom, ...]) -> dict[str, np.n
     table = {
         "begun": Begun(len(trials), zooms).plain(),
         "points": [trial.values for trial in trials],
-        "outcomes": [_plain(trial.outcome) for trial in trials],
+        "outcomes": [plain_outcome(trial.outcome) for trial in trials],
         "lengths": {name: [len(curve) for curve in each] for name, each in curves.items()},
     }
     arrays: dict[str, np.ndarray] = {"table": np.frombuffer(_json(table), np.uint8)}
@@ -312,7 +314,7 @@ def _json(content: Any) -> bytes:
     return json.dumps(content, default=lambda number: number.item()).encode()
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def plain_outcome(outcome: Outcome) -> dict[str, Any]:
     """An outcome without its arrays, as plain values; numbers are exact."""
     return {
         "state": outcome.state,
@@ -324,7 +326,8 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _outcome(plain: Mapping[str, Any]) -> Outcome:
+def outcome_of_plain(plain: Mapping[str, Any]) -> Outcome:
+    """The outcome of which these are the plain values."""
     return Outcome(
         state=plain["state"],
         values=tuple(plain["values"]),

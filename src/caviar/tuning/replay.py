@@ -74,10 +74,9 @@ def replay_trial(
     attrs = trials[number].user_attrs
     if "caviar:config" not in attrs:
         raise BadRun(
-            f"A trial to replay must be of a network that caviar trained, but trial {number} has no config. Give "
-            "another."
+            f"A trial to replay must be of a network that caviar trained, but trial {number} has no config. Name one."
         )
-    rows = study.user_attrs.get(ASKED, {}).get("rows")
+    rows = study.user_attrs.get(ASKED, {}).get("data")
     if rows is not None and rows != split.fingerprint:
         raise BadRun(
             "A trial must be replayed on the rows that it was trained on, but the data hold others. Give those."

@@ -84,7 +84,9 @@ def _alone(so_far: Progress, plan: Plan, judge: Judge, *, enough: Callable[[], b
                 so_far.begin(generation, batch)
                 if plan.propose.ahead:
                     asked = pool.submit(so_far.propose, so_far.request(generation + 1))
-            fresh = so_far.settle(generation, batch, batch.outcomes or judge(batch.entries, generation))
+            fresh = so_far.settle(
+                generation, batch, batch.outcomes or judge(batch.entries, generation, so_far.before(generation))
+            )
             tell(fresh, batch.zooms)
 
 
@@ -97,7 +99,12 @@ def _with_others(so_far: Progress, judge: Judge, claims: Claims, *, enough: Call
             if so_far.is_settled(generation):
                 continue
             if so_far.in_study(generation) and (batch := so_far.known(generation)):
-                tell(so_far.settle(generation, batch, batch.outcomes or judge(batch.entries, generation)), batch.zooms)
+                tell(
+                    so_far.settle(
+                        generation, batch, batch.outcomes or judge(batch.entries, generation, so_far.before(generation))
+                    ),
+                    batch.zooms,
+                )
                 continue
             if so_far.settled and enough():
                 return
@@ -125,7 +132,7 @@ def _judge_claimed(so_far: Progress, judge: Judge, claims: Claims, claim: Claim,
                 batch = so_far.batch(generation, so_far.propose(so_far.request(generation)))
             points = [entry.values for entry in batch.entries]
             claims.proposed(generation, {"begun": Begun(len(points), batch.zooms).plain(), "points": points})
-            outcomes = batch.outcomes or judge(batch.entries, generation)
+            outcomes = batch.outcomes or judge(batch.entries, generation, so_far.before(generation))
             with claims.writing(generation) as mine:
                 so_far.refresh()
                 fresh = so_far.settle(generation, batch, outcomes) if mine else []

@@ -9,20 +9,19 @@ Source: course section 6; Bergstra & Bengio 2012.
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+from optuna.distributions import BaseDistribution
+
 from caviar.errors import BadSpace, nearest
-from caviar.network.config import DECAYING, Config
-from caviar.remedies.remedy import with_layers
-from caviar.tuning.dimensions import Dimension
+from caviar.network.config import Config
+from caviar.tuning.dimensions import Choice, Dimension, Integer, plain
+from caviar.tuning.settings import SETTINGS, config_of, value_of
 
 Point = dict[str, Any]
 """A value for every setting that is searched."""
-
-_NOT_SEARCHED = ("hidden_units", "rows", "seed")
-SETTINGS = ("layers", "units", *(f.name for f in dataclasses.fields(Config) if f.name not in _NOT_SEARCHED))
-"""What may be searched of a `Config`: its fields, and `layers` and `units` in place of `hidden_units`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +39,8 @@ class Space(Mapping[str, Dimension]):
         fixed: values that are the same in every point.
 
     Raises:
-        BadSpace: no dimensions, or conditions that name what is not searched, or each other in a circle.
+        BadSpace: no dimensions, a list where a dimension belongs, or conditions that name what is not searched, or each
+            other in a circle.
     """
 
     dimensions: dict[str, Dimension]
@@ -48,8 +48,15 @@ class Space(Mapping[str, Dimension]):
     fixed: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, value in _items("dimensions", self.dimensions):
+            _check_one(name, value)
         searched = {name: one for name, one in self.dimensions.items() if isinstance(one, Dimension)}
-        fixed = {name: one for name, one in self.dimensions.items() if name not in searched}
+        fixed = {name: plain(one) for name, one in self.dimensions.items() if name not in searched}
+        for name, value in _items("fixed", self.fixed):
+            if name in self.dimensions or isinstance(value, Dimension):
+                raise BadSpace(
+                    f"A fixed setting of a Space must not be searched as well, got {name!r}. Drop one of both."
+                )
         object.__setattr__(self, "dimensions", searched)
         object.__setattr__(self, "fixed", dict(self.fixed) | fixed)
         if not searched:
@@ -58,26 +65,33 @@ class Space(Mapping[str, Dimension]):
                 "Space({'learning_rate': LogUniform(1e-4, 1e-1)})."
             )
         conditions = {
-            name: {parent: (values if isinstance(values, tuple) else tuple(values)) for parent, values in when.items()}
-            for name, when in self.conditions.items()
+            name: {parent: _values(values) for parent, values in _items(f"conditions[{name!r}]", when)}
+            for name, when in _items("conditions", self.conditions)
         }
-        object.__setattr__(self, "conditions", conditions)
+        object.__setattr__(self, "conditions", {name: when for name, when in conditions.items() if when})
         self._check_conditions()
 
     def _check_conditions(self) -> None:
         for name, when in self.conditions.items():
             for other in (name, *when):
                 if other not in self.dimensions:
+                    known = "It is fixed: leave the condition out." if other in self.fixed else ""
                     raise BadSpace(
                         f"Conditions of a Space must be about what it searches, got {other!r}. "
-                        f"{nearest(other, self.dimensions)}"
+                        f"{known or nearest(other, self.dimensions)}"
                     )
             for parent, values in when.items():
-                wrong = [value for value in values if not self.dimensions[parent].holds(value)]
+                dimension = self.dimensions[parent]
+                if not isinstance(dimension, Choice | Integer):
+                    raise BadSpace(
+                        f"The condition of {name!r} must be about a Choice or an Integer, got {parent!r} with "
+                        f"{dimension}: no value of it is met exactly. Search a Choice in its place."
+                    )
+                wrong = [value for value in values if not dimension.holds(value)]
                 if wrong or not values:
                     raise BadSpace(
                         f"The condition of {name!r} must name values that {parent!r} can have, got "
-                        f"{wrong[0] if wrong else 'none'!r} for {self.dimensions[parent]}."
+                        f"{repr(wrong[0]) if wrong else 'none'} for {dimension}."
                     )
         if len(self.order) < len(self.dimensions):
             circle = sorted(set(self.dimensions) - set(self.order))
@@ -141,28 +155,48 @@ class Space(Mapping[str, Dimension]):
                 )
 
     def config(self, values: Mapping[str, Any], base: Config) -> Config:
-        """`base` with the fixed settings, and the searched ones changed to `values`."""
-        values = self.fixed | dict(values)
-        settings = {name: value for name, value in values.items() if name not in ("layers", "units")}
-        if "epochs" in settings:
-            settings["stop_after"] = None
-        if settings.get("schedule", base.schedule) not in DECAYING:
-            settings["decay_rate"] = None
-        if "batch_norm" in settings:  # it takes the place of layer norm; without it there are no statistics
-            settings |= {"layer_norm": False} if settings["batch_norm"] else {"norm_statistics": "moving"}
-        if "learning_rate" in settings and "schedule" not in settings:
-            base = base.at_rate(settings["learning_rate"])
-        if "layers" in values or "units" in values:
-            own = self.values_of(base)
-            layers, units = values.get("layers", own["layers"]), values.get("units", own["units"])
-            settings = with_layers(base, (units,) * layers) | settings
-        return base.changed(**settings)
+        """`base` with the fixed settings, and the searched ones changed to `values`.
+
+        What a network cannot have beside the others is left out: a decay rate without decay, layer norm beside batch
+        norm, normalisation without hidden layers, an end behind the last epoch.
+        """
+        return config_of(self.fixed | dict(values), base)
 
     def values_of(self, config: Config) -> dict[str, Any]:
-        """A config's values of the searched settings, and of `layers` and `units`."""
-        own: dict[str, Any] = {"layers": len(config.hidden_units), "units": max(config.hidden_units, default=1)}
-        for name in self:
-            if name not in own:
-                value = getattr(config, name)
-                own[name] = config.rate if name == "learning_rate" else value
-        return own
+        """A config's values of the searched settings, and of `layers` and `units`.
+
+        A value that it has by rule is given as the number it is: learning rate, beta2, decay rate.
+        """
+        own = {name: value_of(config, name) for name in dict.fromkeys(("layers", "units", *self))}
+        return {name: value for name, value in own.items() if name not in self or self.is_active(name, own)}
+
+
+def _items(what: str, given: Any) -> Iterable[tuple[str, Any]]:
+    """Names and values of a mapping."""
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) and name for name in given):
+        raise BadSpace(
+            f"Space needs {what} by name, got {given!r}. For example "
+            "Space({'learning_rate': LogUniform(1e-4, 1e-1)})."
+        )
+    return given.items()
+
+
+def _check_one(name: str, value: Any) -> None:
+    """Make sure that what is given for a setting is a dimension or a plain value."""
+    if isinstance(value, BaseDistribution):
+        raise BadSpace(
+            f"Space needs dimensions of caviar, got {value} of Optuna for {name!r}. Give all of Optuna's distributions "
+            "as a dictionary in place of the Space."
+        )
+    if isinstance(value, type) and issubclass(value, Dimension):
+        raise BadSpace(f"Space needs a dimension for {name!r}, got its class {value.__name__}. Give it its range.")
+    if isinstance(value, list | dict | set | frozenset | range | np.ndarray) or hasattr(value, "rvs"):
+        raise BadSpace(
+            f"Space needs a dimension or one value for {name!r}, got {value!r}. Use Choice(...) with the options one "
+            "by one, Uniform, LogUniform, OneMinusLogUniform or Integer; one value per layer is a tuple."
+        )
+
+
+def _values(given: Any) -> tuple[Any, ...]:
+    """The values of a condition; one alone need not be in brackets."""
+    return tuple(given) if isinstance(given, tuple | list | set | frozenset | range) else (given,)

@@ -4,26 +4,36 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import optuna
 
 from caviar.data.split import Split
 from caviar.errors import BadSpace
 from caviar.network.config import Config
+from caviar.training.crew import Crew
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for
 from caviar.training.plan import written_out
 from caviar.training.population import Callback
 from caviar.training.scores import row_plan
 from caviar.tuning import store
 from caviar.tuning.coarse_to_fine import CoarseToFine
+from caviar.tuning.course_order import IMPORTANCE
 from caviar.tuning.defaults import default_space
+from caviar.tuning.dimensions import Choice, Integer
 from caviar.tuning.networks import Networks
 from caviar.tuning.nudges import Nudges
-from caviar.tuning.propose import Proposer, Zoom
-from caviar.tuning.search import Entry, Plan, Study, asked_of, search
+from caviar.tuning.objectives import objectives_of
+from caviar.tuning.propose import Zoom
+from caviar.tuning.proposers import proposer_for
+from caviar.tuning.records import Curves
+from caviar.tuning.rungs import Rungs, rungs_of
+from caviar.tuning.search import Entry, Plan, Study, asked_of, mark_of, search
 from caviar.tuning.space import Space
+from caviar.tuning.storage import Where
 from caviar.tuning.strategy import Strategy, StrategyName, choose_strategy, configs_at_once, seconds_of
 from caviar.tuning.together import together_in_programs
+from caviar.tuning.transfer import Prior, Warmed
 from caviar.tuning.trials import Trial
 
 TRIALS = 64
@@ -52,12 +62,17 @@ def tune_networks(
     *,
     base: Config | None = None,
     metric: MetricName | None = None,
+    objectives: Sequence[str] = ("error",),
     trials: int | None = None,
     seconds: float | None = None,
-    proposals: Proposer | None = None,
+    proposals: Any = None,
+    rungs: str | Rungs | None = None,
     strategy: StrategyName | None = None,
-    storage: str | Path | None = None,
+    prior: Prior | None = None,
+    storage: Where = None,
+    study_name: str = store.STUDY_NAME,
     folder: Path | None = None,
+    crew: Crew | None = None,
     callbacks: Sequence[Callback] = (),
     say: Callable[[str], None] = lambda _: None,
     tell: Told = lambda *_: None,
@@ -65,26 +80,33 @@ def tune_networks(
 ) -> Study:
     """Search the settings of networks; see `tune`."""
     began = time.monotonic()
-    chosen = metric_for(split.task, metric)
+    chosen, wanted = metric_for(split.task, metric), objectives_of(objectives)
     start = written_out((base or Config()).changed(seed=seed, rows=1.0), split)
-    space = space or default_space(start, split)
-    space.check_settings()
-    study = store.open_study(storage, "maximize" if chosen in LARGER_IS_BETTER else "minimize")
+    proposer = None if proposals is None else proposer_for(proposals)
+    race = rungs_of(rungs)
+    direction: store.Direction = "maximize" if chosen in LARGER_IS_BETTER else "minimize"
+    smaller: list[store.Direction] = ["minimize"] * (len(wanted) - 1)
+    study = store.open_study(storage, [direction, *smaller], study_name=study_name)
     way = _strategy(study, split, start, trials=trials, seconds=seconds, asked=strategy)
     say(way.reason)
-    size = _generation_size(way)
+    space = space or default_space(start, split, trials=min(way.configs, _UNLIMITED))
+    space.check_settings()
+    size, most = _generation_size(way), _most_epochs(space, start)
+    usual = CoarseToFine() if way.name == "caviar" else Nudges(IMPORTANCE, space.values_of(start))
     plan = Plan(
         space=space,
-        propose=(proposals or (CoarseToFine() if way.name == "caviar" else Nudges(start=space.values_of(start)))),
+        propose=(proposer or usual) if prior is None else Warmed(proposer or usual, prior),
         trials=trials or _UNLIMITED,
-        generation_size=lambda _: size,
+        generation_size=lambda generation: race.size(generation, size, most) if race else size,
         seed=seed,
         given=(Entry(space.values_of(start), start),),
         config=lambda point: space.config(point, start),
         together=lambda generation: together_in_programs(space, start, first=generation == 0),
         metric=chosen,
     )
-    store.claim(study, asked_of(plan, base=start.to_json(), rows=split.fingerprint))
+    asked = asked_of(plan, base=start.to_json(), data=split.fingerprint, rungs=repr(race), objectives=wanted)
+    store.claim(study, asked)
+    checkpoints = None if folder is None else folder / "checkpoints"
     ended = [began]
 
     def told(fresh: Sequence[Trial], zooms: tuple[Zoom, ...]) -> None:
@@ -94,8 +116,24 @@ def tune_networks(
     def enough() -> bool:
         return seconds is not None and time.monotonic() + _PATIENCE * (ended[-1] - ended[-2]) >= began + seconds
 
-    checkpoints = None if folder is None else folder / "checkpoints"
-    return search(plan, Networks(split, chosen, checkpoints, callbacks), study, enough=enough, tell=told)
+    return search(
+        plan,
+        Networks(split, chosen, checkpoints, callbacks, crew, race, wanted),
+        study,
+        records=None if folder is None else Curves(folder / "curves", mark_of(asked), checkpoints=checkpoints),
+        enough=enough,
+        tell=told,
+    )
+
+
+def _most_epochs(space: Space, start: Config) -> int:
+    """The epochs of the config that may train longest."""
+    dimension = space.get("epochs")
+    if isinstance(dimension, Integer):
+        return dimension.high
+    if isinstance(dimension, Choice):
+        return max(option for option in dimension.options if isinstance(option, int))
+    return int(space.fixed.get("epochs") or start.epochs or 1)
 
 
 def _strategy(

@@ -1,0 +1,91 @@
+"""A search as its run folder keeps it, finished or not: what reports, replays and re-tunings read."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caviar.arrays import Numbers
+from caviar.errors import BadRun
+from caviar.reporting.run_folder import read_run, read_summary
+from caviar.reporting.tuning_result import of_study
+from caviar.training.metrics import MetricName
+from caviar.tuning import store
+from caviar.tuning.kept_space import space_of
+from caviar.tuning.records import Curves
+from caviar.tuning.search import Study
+from caviar.tuning.trials import Trial
+
+_DRAWN = 2_000
+"""Learning curves that are read at most, evenly chosen: more do not change a picture."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Kept:
+    """A search in its folder.
+
+    Attributes:
+        folder: the run folder.
+        asked: what it was asked for.
+        study: with all trials that are finished.
+        content: as summary.json has it; of a search that is not finished what is known by then.
+        finished: whether it is.
+    """
+
+    folder: Path
+    asked: dict[str, Any]
+    study: Study
+    content: dict[str, Any]
+    finished: bool
+
+    def curves(self, name: str) -> list[tuple[int, Numbers]]:
+        """(number of the trial, one value per epoch) of all trials, or of so many of them that a picture is full."""
+        trials = [trial for trial in self.study.trials if trial.generation >= 0]
+        step = -(-len(trials) // _DRAWN) or 1
+        best = (self.content.get("best") or {}).get("trial")
+        some = [trial for place, trial in enumerate(trials) if place % step == 0 or trial.number == best]
+        return curves_of(self.folder, some, name)
+
+
+def curves_of(folder: Path, trials: Sequence[Trial], name: str) -> list[tuple[int, Numbers]]:
+    """A curve of some trials, by their numbers; those that were not kept are left out."""
+    records = Curves(folder / "curves")
+    found: list[tuple[int, Numbers]] = []
+    for trial in trials:
+        curve = records.curves(trial.id).get(name)
+        if curve is not None and len(curve):
+            found.append((trial.number, np.asarray(curve, float)))
+    return found
+
+
+def kept(folder: Path, *, storage: str | None = None, configs: bool = False) -> Kept:
+    """Read a search from its run folder.
+
+    Args:
+        folder: of a run of caviar tune.
+        storage: where the study is, if its URL needs a password.
+        configs: whether the configs of the trials are wanted.
+
+    Raises:
+        BadRun: it is no such run, or its study cannot be read or has no trial yet.
+    """
+    run, asked = read_run(folder), read_run(folder)["asked"]
+    if asked.get("command") != "tune":
+        raise BadRun(f"A search must be the run of caviar tune, but {folder} is of caviar {asked.get('command')}.")
+    data = run.get("plan", {}).get("data")
+    where = storage or asked["storage"] or folder / "study.log"
+    if data is None or (isinstance(where, Path) and not where.exists()):
+        raise BadRun(f"The search in {folder} has no trial yet. Go on with: caviar tune --resume {folder}")
+    opened = store.load_study(where)
+    space = space_of(opened)
+    held = store.held_by(opened, space, configs=configs)
+    if not held.trials:
+        raise BadRun(f"The search in {folder} has no trial yet. Go on with: caviar tune --resume {folder}")
+    zooms = tuple(zoom for _, begun in sorted(store.begun_in(opened).items()) for zoom in begun.zooms)
+    metric: MetricName = data["metric"]
+    study = Study(space, metric, tuple(held.trials), zooms, opened)
+    summary = read_summary(folder)
+    content = summary or {**data, **of_study(study, metric), "best": None, "seconds": run["seconds"]}
+    return Kept(folder, asked, study, content, summary is not None)

@@ -1,0 +1,70 @@
+"""A search in words: dimensions, points, regions and what was reached, as people write them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from caviar.data.task import Task
+from caviar.diagnosis.intervals import Estimate
+from caviar.reporting import words
+from caviar.tuning.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
+from caviar.tuning.propose import Zoom
+from caviar.tuning.space import Space
+
+
+def value(name: str, given: Any) -> str:
+    """A value of a setting; rates of averages keep the digits that matter, those of 1 - beta."""
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, float):
+        close = name in ("beta1", "beta2", "momentum", "average_weights") and 0.9 < given < 1
+        return f"{given:.{max(3, 2 - math.floor(math.log10(1 - given)))}f}" if close else words.number(given)
+    return f"{given:,}" if isinstance(given, int) else str(given)
+
+
+def dimension(name: str, one: Dimension) -> str:
+    """What is searched of one setting, and on which scale."""
+    if isinstance(one, Choice):
+        return f"{words.name_of(name)} {' or '.join(value(name, option) for option in one.options)}"
+    scale = ""
+    if isinstance(one, LogUniform) or (isinstance(one, Integer) and one.log):
+        scale = " (log)"
+    elif isinstance(one, OneMinusLogUniform):
+        scale = f" (1 - {name} on a log scale)"
+    return f"{words.name_of(name)} {value(name, one.low)} to {value(name, one.high)}{scale}"
+
+
+def point(values: Mapping[str, Any]) -> str:
+    """The searched settings of a trial."""
+    return ", ".join(f"{words.name_of(name)} {value(name, one)}" for name, one in values.items())
+
+
+def region(zoom: Zoom, space: Space) -> str:
+    """Where a zoom draws from, setting by setting."""
+    return ", ".join(_side(name, ends, space[name]) for name, ends in zoom.region.items() if name in space)
+
+
+def _side(name: str, ends: tuple[Any, ...], one: Dimension) -> str:
+    """Options, or both ends of a range."""
+    shown = dict.fromkeys(value(name, end) for end in ends)
+    return f"{words.name_of(name)} {(' or ' if isinstance(one, Choice) else ' to ').join(shown)}"
+
+
+def metric(figure: float | None, name: str, task: Task) -> str:
+    """A value of the metric: error rates in percent, others as numbers."""
+    if figure is None or not math.isfinite(figure):
+        return "unknown"
+    return words.error(figure, task) if name in ("error", "rmse") else words.number(figure)
+
+
+def metric_interval(estimate: Estimate, name: str, task: Task) -> str:
+    """A value of the metric with its 95 % interval, where it has one."""
+    if not math.isfinite(estimate.low):
+        return metric(estimate.value, name, task)
+    low, high = (metric(end, name, task) for end in (estimate.low, estimate.high))
+    return f"{metric(estimate.value, name, task)} ({low} to {high})"
+
+
+def name_of_metric(name: str) -> str:
+    """As people call it."""
+    return {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "f1": "F1", "r2": "R²"}.get(name, name.replace("_", " "))
