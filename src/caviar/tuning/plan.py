@@ -141,7 +141,7 @@ def asked_of(plan: Plan, **more: Any) -> dict[str, Any]:
 
     Args:
         plan: of the search.
-        more: what the judge follows from; `rows` is the fingerprint of the data.
+        more: what the judge follows from; `data` is the fingerprint of the data.
     """
     return {
         "seed": plan.seed,

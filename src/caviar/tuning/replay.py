@@ -74,10 +74,9 @@ def replay_trial(
     attrs = trials[number].user_attrs
     if "caviar:config" not in attrs:
         raise BadRun(
-            f"A trial to replay must be of a network that caviar trained, but trial {number} has no config. Give "
-            "another."
+            f"A trial to replay must be of a network that caviar trained, but trial {number} has no config. Name one."
         )
-    rows = study.user_attrs.get(ASKED, {}).get("rows")
+    rows = study.user_attrs.get(ASKED, {}).get("data")
     if rows is not None and rows != split.fingerprint:
         raise BadRun(
             "A trial must be replayed on the rows that it was trained on, but the data hold others. Give those."
@@ -88,5 +87,4 @@ def replay_trial(
     pruned = trials[number].state == optuna.trial.TrialState.PRUNED
     until = config.changed(stop_after=epochs) if pruned and epochs else config
     runs = train(split, networks_for(until, row_plan(split)), callbacks=callbacks)
-    curves = {name: np.asarray(curve, np.float32) for name, curve in runs[0].history.items()}  # as they are kept
-    return Replay(number, config, tuple(runs), curves, recorded)
+    return Replay(number, config, tuple(runs), dict(runs[0].history), recorded)
