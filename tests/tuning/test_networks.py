@@ -42,7 +42,7 @@ def entries(configs):
 
 def of(split=MANY, configs=CONFIGS, generation=1, **settings):
     return Networks(split, settings.pop("metric", "error"), **({"rungs": THREE} | settings))(
-        entries(configs), generation
+        entries(configs), generation, ()
     )
 
 
