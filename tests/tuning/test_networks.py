@@ -19,7 +19,8 @@ from caviar.training.scores import constant_score, judge, networks_for, row_plan
 from caviar.tuning import networks as module
 from caviar.tuning import store
 from caviar.tuning.dimensions import LogUniform
-from caviar.tuning.networks import HALVES, RUNGS, Networks
+from caviar.tuning.networks import RUNGS, Networks
+from caviar.tuning.noise import HALVES
 from caviar.tuning.objectives import costs, objectives_of, prediction_cost, size
 from caviar.tuning.rungs import Rungs
 from caviar.tuning.search import Entry
@@ -41,9 +42,8 @@ def entries(configs):
 
 
 def of(split=MANY, configs=CONFIGS, generation=1, **settings):
-    return Networks(split, settings.pop("metric", "error"), **({"rungs": THREE} | settings))(
-        entries(configs), generation
-    )
+    judge = Networks(split, settings.pop("metric", "error"), **({"rungs": THREE} | settings))
+    return judge(entries(configs), generation, ())
 
 
 @pytest.fixture(scope="module")
