@@ -151,7 +151,10 @@ class Mirror:
             return self._trial(one.point, TrialState.FAIL)
         if one.complete:
             return self._trial(one.point, TrialState.COMPLETE, values=values)
-        return self._trial(one.point, TrialState.PRUNED, intermediate_values={1: one.criterion})
+        # Optuna's TPE raises where trials with intermediate values have several objectives.
+        return self._trial(
+            one.point, TrialState.PRUNED, intermediate_values={} if objectives > 1 else {1: one.criterion}
+        )
 
 
 def told(tried: Sequence[Tried], most: int) -> list[Tried]:
