@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 
-from caviar.tuning.dimensions import Choice, Dimension, Integer
+from caviar.tuning.dimensions import Dimension
 from caviar.tuning.propose import Proposal, Request
 from caviar.tuning.space import Point, Space
 
@@ -78,12 +78,9 @@ def grid_levels(space: Mapping[str, Dimension], most: int) -> dict[str, int]:
     return levels
 
 
+_MANY = 1_000_000
+
+
 def _values(dimension: Dimension) -> int:
     """How many different values a dimension has, at most a million."""
-    match dimension:
-        case Choice():
-            return len(dimension.options)
-        case Integer():
-            return min(1_000_000, dimension.levels or 1)
-        case _:
-            return 1_000_000
+    return min(_MANY, dimension.levels or _MANY)
