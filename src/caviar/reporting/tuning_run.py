@@ -63,6 +63,7 @@ from caviar.tuning.space import Space
 from caviar.tuning.storage import is_url, shown
 from caviar.tuning.strategy import StrategyName
 from caviar.tuning.tune import tune
+from caviar.tuning.tune_networks import TRIALS
 
 
 def tune_networks(
@@ -285,8 +286,10 @@ class _Search:
         """The study; trained by this process, or by a cluster."""
         prior = None
         if self.earlier:
-            space = self.settings["space"] or default_space(self.start, self.split)
-            prior = prior_from(self.earlier, space, self.split)
+            if self.settings["space"] is None:  # the same one for the search and for what earlier ones tell it
+                trials = self.settings["trials"] or (TRIALS if self.settings["seconds"] is None else None)
+                self.settings["space"] = default_space(self.start, self.split, trials=trials)
+            prior = prior_from(self.earlier, self.settings["space"], self.split)
             known = ", ".join(f"{one.name} ({one.likeness:.0%} alike)" for one in prior.earlier)
             self.tell.say(f"earlier searches: {known or 'none has settings that are searched here'}")
         with contextlib.nullcontext() if self.cluster is None else workers_of(self.cluster) as crew:
