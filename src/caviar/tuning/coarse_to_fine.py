@@ -1,36 +1,65 @@
-"""Coarse to fine: zooms into the region of the good points, and writes down each zoom and why.
+"""Coarse to fine: zooms into the regions of the good points, again and again, and writes down each zoom and why.
 
-The first generation is drawn at random from the whole space. Every later one looks at the best points so far, draws
-most of its points from the box that they span - on each dimension's own scale - and a few from the whole space, in
-case the good region is elsewhere.
+1. Coarse: the first points are spread evenly over the whole space, every setting on its own scale.
+2. The good points so far - a fifth of them, at most 25, and those that noise cannot tell from the best - are parted
+   into `regions`, each a box on the scales and a weight for every option of a choice.
+3. Many points are drawn from the boxes, some around a good point, some anywhere. The `trend` through all tried points
+   chooses among them those that promise most.
+4. Every tenth point is drawn from the whole space, whatever the trend says: the good region may be elsewhere.
+
+As points gather the boxes shrink: coarse becomes fine. Where the best point lies on the edge of its box, the box is
+widened instead.
+
+What a generation takes is bounded: the trend is told of at most `_MOST_TRIED` trials, the best half and an even choice
+of the others.
 """
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from caviar.tuning.dimensions import Choice, Dimension
-from caviar.tuning.propose import Proposal, Request, Zoom, anywhere, drawn_together
-from caviar.tuning.space import Point
+from caviar.arrays import Numbers
+from caviar.tuning.dimensions import Choice
+from caviar.tuning.low_discrepancy import LowDiscrepancy
+from caviar.tuning.promise import Promise
+from caviar.tuning.propose import (
+    Known,
+    Proposal,
+    Request,
+    Tried,
+    ranked,
+    stream_of,
+)
+from caviar.tuning.regions import Region, regions
+from caviar.tuning.space import Point, Space
+from caviar.tuning.together import BY_CLASS
+from caviar.tuning.trend import Trend, features, one_thread
+from caviar.tuning.zooms import zoom
 
-GOOD_SHARE = 0.2
-"""Share of the points so far whose region is searched next; at least `GOOD_LEAST` points."""
+COARSE = 8
+"""Points that are spread over the whole space before there is something to see."""
 
-GOOD_LEAST = 4
-ELSEWHERE_SHARE = 0.2
-"""Share of a generation that is still drawn from the whole space."""
+GOOD_SHARE, GOOD_LEAST, GOOD_MOST = 0.2, 4, 25
+"""Share of the points so far whose regions are searched next, and its bounds."""
 
-_MARGIN = 0.05
-"""Part of a dimension's scale by which the box is widened on either side."""
+ELSEWHERE = 10
+"""One in so many points is drawn from the whole space."""
+
+_DRAWN, _DRAWN_ELSEWHERE, _AROUND_POINT = 300, 0.1, 0.5
+"""Points from which the trend chooses; shares of them from anywhere, and of the others around one good point."""
+
+_DEVIATION, _KEPT = 0.2, 0.7
+"""Around a good point: standard deviation as a part of the box, and chance that a setting stays as it is."""
+
+_MOST_TRIED, _FITTED_ON = 250, 120
 
 
 @dataclasses.dataclass(frozen=True)
 class CoarseToFine:
-    """Most points from the region of the good ones so far, on the right scales.
+    """Most points from the regions of the good ones so far, on the right scales.
 
-    Source: course section 6.
+    Source: course section 6; regions that follow the trend: Eriksson et al. 2019 (TuRBO), arXiv 1910.01739.
     """
 
     @property
@@ -39,51 +68,132 @@ class CoarseToFine:
         return False
 
     def __call__(self, request: Request) -> Proposal:
-        """The points of a generation, and the zoom that they are drawn from."""
-        space, tried = request.space, request.tried
-        everywhere = anywhere(space)
-        if len(tried) < 2 * GOOD_LEAST:
-            return Proposal(drawn_together(request, everywhere))
-        best = sorted(tried, key=lambda one: one.criterion)[: max(GOOD_LEAST, round(GOOD_SHARE * len(tried)))]
-        boxes = {
-            name: _box(dimension, [one.point[name] for one in best if name in one.point])
-            for name, dimension in space.items()
-        }
+        """The points of a generation, and the zooms that they are drawn from."""
+        tried = ranked([one for one in request.tried if np.isfinite(one.criterion)])
+        if len(tried) < COARSE:
+            return LowDiscrepancy()(request)
+        with one_thread():
+            return self._fine(request, tried)
 
-        def draw(stream: np.random.Generator) -> Point:
-            if stream.random() < ELSEWHERE_SHARE:
-                return everywhere(stream)
-            return space.active({name: _within(space[name], boxes[name], stream) for name in space})
-
-        return Proposal(drawn_together(request, draw), (_zoom(request, boxes, len(best)),))
-
-
-def _zoom(request: Request, boxes: dict[str, list[float]], good: int) -> Zoom:
-    space = request.space
-    region = {
-        name: tuple(dict.fromkeys(space[name].at(u) for u in box))
-        if isinstance(space[name], Choice)
-        else (space[name].at(box[0]), space[name].at(box[-1]))
-        for name, box in boxes.items()
-    }
-    width = {name: box[-1] - box[0] for name, box in boxes.items() if not isinstance(space[name], Choice)}
-    narrowest = sorted(width, key=lambda name: width[name])[:2]
-    reason = f"the best {good} of {len(request.tried)} points lie here" + (
-        f"; {' and '.join(narrowest)} narrowed most" if narrowest else ""
-    )
-    return Zoom(request.generation, good, region, reason)
+    def _fine(self, request: Request, tried: Sequence[Tried]) -> Proposal:
+        """The points of a generation after the coarse ones."""
+        told = [tried[i] for i in _kept(len(tried))]
+        x = features(request.space, [one.point for one in told])
+        trend = Trend(request.space, x, list(range(len(told))), fitted_on=_FITTED_ON)
+        good = _good(tried)
+        found = regions(request.space, [one.point for one in tried[:good]], x[:good], trend)
+        best = float(trend.at(x[:good])[0].min())
+        points = _Generation(request, found, trend, best).points()
+        zooms = tuple(zoom(request, region, good, len(found), trend.relevance) for region in found)
+        return Proposal(points, zooms)
 
 
-def _box(dimension: Dimension, values: Sequence[Any]) -> list[float]:
-    """Where the good points lie: (low, high) on the scale, or the place of each one's option."""
-    places = [dimension.place(value) for value in values] or [0.0, 1.0]
-    if isinstance(dimension, Choice):
-        return sorted(places)
-    return [max(0.0, min(places) - _MARGIN), min(1.0, max(places) + _MARGIN)]
+def _kept(n: int) -> list[int]:
+    """Places, in the ranking, of the trials that the trend is told of."""
+    if n <= _MOST_TRIED:
+        return list(range(n))
+    half = _MOST_TRIED // 2
+    return [*range(half), *np.linspace(half, n - 1, _MOST_TRIED - half).round().astype(int).tolist()]
 
 
-def _within(dimension: Dimension, box: Sequence[float], stream: np.random.Generator) -> Any:
-    """A value from the box; of a choice, an option as often as the good points have it."""
-    if isinstance(dimension, Choice):
-        return dimension.at(box[int(stream.integers(len(box)))])
-    return dimension.at(box[0] + stream.random() * (box[-1] - box[0]))
+def _good(tried: Sequence[Tried]) -> int:
+    """How many of the ranked points are good: a share, and those that noise cannot tell from the best one."""
+    share = min(len(tried), GOOD_MOST, max(GOOD_LEAST, round(GOOD_SHARE * len(tried))))
+    best = tried[0]
+    alike = sum(one.complete and one.criterion <= best.criterion + best.noise for one in tried[: 2 * share])
+    return max(share, alike) if len(best.values) < 2 else share
+
+
+class _Generation:
+    """The points of one generation, drawn and chosen."""
+
+    def __init__(self, request: Request, found: Sequence[Region], trend: Trend, best: float) -> None:
+        self._request, self._found, self._trend, self._best = request, found, trend, best
+        self._space, self._together = request.space, request.together
+        self._stream, self._known = stream_of(request), Known(request)
+
+    def points(self) -> list[Point]:
+        """Leaders first, then those that follow them, in turn."""
+        first = min(self._together.leaders, self._request.n)
+        leaders = self._choose([None], first, [])
+        return [*leaders, *self._choose(leaders, self._request.n - first, leaders)]
+
+    def _choose(self, leaders: Sequence[Point | None], n: int, beside: list[Point]) -> list[Point]:
+        """So many points, each following one of the leaders, in turn; None: free ones."""
+        if n == 0:
+            return []
+        drawn = [self._drawn(_DRAWN // len(leaders), leader) for leader in leaders]
+        places, group = np.concatenate(drawn), np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])
+        x = _as_features(self._space, places)
+        promise = Promise(self._trend, x, features(self._space, beside), self._best)
+        points: list[Point] = []
+        for number in range(n):
+            leader, among = leaders[number % len(leaders)], group == number % len(leaders)
+            blind = (self._request.proposed + len(beside) + number + 1) % ELSEWHERE == 0
+            chosen, point = None, Point()
+            for _ in range(2 * _DRAWN):
+                chosen = None if blind else promise.choose(among)
+                row = self._stream.random(len(self._space)) if chosen is None else places[chosen]
+                point = self._space.point(dict(zip(self._space, row.tolist(), strict=True)))
+                if leader is not None:
+                    point = self._together.follow(point, leader, self._stream)
+                if self._together.allowed(point) and point not in self._known:
+                    break
+            if chosen is not None:
+                promise.believe(chosen)
+            self._known.add(point)
+            points.append(point)
+        return points
+
+    def _drawn(self, n: int, leader: Point | None) -> Numbers:
+        """Places of points among which is chosen, (n, settings)."""
+        elsewhere = self._stream.random(n) < _DRAWN_ELSEWHERE
+        each = self._stream.choice(len(self._found), n, p=self._shares())
+        parts = [self._from_region(region, int((each == i).sum())) for i, region in enumerate(self._found)]
+        places = np.concatenate(parts)
+        places[elsewhere] = self._stream.random((int(elsewhere.sum()), len(self._space)))
+        if leader is not None:
+            for column, name in enumerate(self._space):
+                if name in self._together.decides and name in leader:
+                    place = self._space[name].place(leader[name])
+                    spread = 0.1 * self._stream.normal(size=n) if name in BY_CLASS else 0.0
+                    places[:, column] = np.clip(place + spread, 0, 1)
+        return places
+
+    def _shares(self) -> Numbers:
+        """Of the drawn points, the share of each region: half in equal parts, half by its number of good points."""
+        sizes = np.array([len(region.points) for region in self._found], float)
+        return 0.5 / len(sizes) + 0.5 * sizes / sizes.sum()
+
+    def _from_region(self, region: Region, n: int) -> Numbers:
+        """Places of points from a region, (n, settings): some from its boxes, some around one of its points."""
+        stream, around = self._stream, self._stream.random(n) < _AROUND_POINT
+        whose = stream.integers(len(region.points), size=n)
+        own = features(self._space, region.points)[whose]
+        places = np.empty((n, len(self._space)))
+        for column, (name, dimension) in enumerate(self._space.items()):
+            box, kept = region.boxes[name], around & (stream.random(n) < _KEPT)
+            if isinstance(dimension, Choice):
+                numbers = stream.choice(len(dimension.options), n, p=box.weights)
+                fresh = (numbers + 0.5) / len(dimension.options)
+            else:
+                near = own[:, column] + _DEVIATION * box.width * stream.normal(size=n)
+                fresh = np.where(around, near, box.low + stream.random(n) * box.width)
+            places[:, column] = np.clip(np.where(kept, own[:, column], fresh), 0, 1)
+        return places
+
+
+def _as_features(space: Space, places: Numbers) -> Numbers:
+    """Features of the points at these places: what is not searched under a condition is in the middle."""
+    x = places.copy()
+    names = list(space)
+    for column, dimension in enumerate(space.values()):
+        if isinstance(dimension, Choice):
+            number = np.minimum((places[:, column] * len(dimension.options)).astype(int), len(dimension.options) - 1)
+            x[:, column] = (number + 0.5) / len(dimension.options)
+    for name in space.order:
+        column = names.index(name)
+        for parent, allowed in space.conditions.get(name, {}).items():
+            values = [space[parent].at(u) for u in x[:, names.index(parent)].tolist()]
+            x[[value not in allowed for value in values], column] = 0.5
+    return x

@@ -103,6 +103,21 @@ def stream_of(request: Request) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=request.seed, counter=[0, 4, request.generation, 0]))
 
 
+def ranked(tried: Sequence[Tried]) -> list[Tried]:
+    """The best first: complete ones by their criterion, then those pruned at a rung by theirs.
+
+    With several objectives, by how many others are at least as good in all of them and better in one.
+
+    Source: Fonseca & Fleming 1993, for several objectives.
+    """
+    better = [0] * len(tried)
+    if max((len(one.values) for one in tried), default=0) > 1:
+        values = np.array([one.values for one in tried])
+        better = [int(((values <= own).all(1) & (values < own).any(1)).sum()) for own in values]
+    order = sorted(range(len(tried)), key=lambda i: (not tried[i].complete, better[i], tried[i].criterion))
+    return [tried[i] for i in order]
+
+
 REDRAWS = 100
 """Draws until the last is taken although it is not allowed, or was tried before."""
 
@@ -112,10 +127,20 @@ def key_of(point: Point) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(point.items()))
 
 
-def keys_tried(request: Request) -> set[tuple[tuple[str, Any], ...]]:
-    """The keys of the points that were tried; none where no dimension is discrete, and points never meet again."""
-    discrete = all(isinstance(dimension, (Integer, Choice)) for dimension in request.space.values())
-    return {key_of(one.point) for one in request.tried} if discrete else set()
+class Known:
+    """The points that were tried, and those proposed beside them: where all is discrete, none should come twice."""
+
+    def __init__(self, request: Request) -> None:
+        self._discrete = all(isinstance(dimension, (Integer, Choice)) for dimension in request.space.values())
+        self._keys = {key_of(one.point) for one in request.tried} if self._discrete else set()
+
+    def __contains__(self, point: Point) -> bool:
+        return self._discrete and key_of(point) in self._keys
+
+    def add(self, point: Point) -> None:
+        """A point that is proposed."""
+        if self._discrete:
+            self._keys.add(key_of(point))
 
 
 def drawn_together(
@@ -131,17 +156,16 @@ def drawn_together(
         draw: draws one point.
         first: the first draw of each point; none: they are drawn, too.
     """
-    stream, together, known = stream_of(request), request.together, keys_tried(request)
+    stream, together, known = stream_of(request), request.together, Known(request)
     points: list[Point] = []
     for number in range(request.n):
         leader = points[number % together.leaders] if number >= together.leaders else None
         point = _led(first[number] if number < len(first) else draw(stream), leader, together, stream)
         for _ in range(REDRAWS):
-            if together.allowed(point) and key_of(point) not in known:
+            if together.allowed(point) and point not in known:
                 break
             point = _led(draw(stream), leader, together, stream)
-        if known:
-            known.add(key_of(point))
+        known.add(point)
         points.append(point)
     return points
 
