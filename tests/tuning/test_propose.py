@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caviar.training.plan import width_class
+from caviar.tuning.coarse_to_fine import ranked
 from caviar.tuning.dimensions import Choice, Integer, Uniform
-from caviar.tuning.propose import RandomPoints, Tried, anywhere, drawn_together, key_of, ranked
+from caviar.tuning.propose import RandomPoints, Tried, anywhere, drawn_together, key_of
 from caviar.tuning.proposers import PROPOSALS, proposer_for
 from caviar.tuning.space import Space
 from caviar.tuning.together import apart
@@ -74,7 +75,7 @@ def test_points_share_the_programs_of_the_first_two(name, tried):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_may_not_be_tried_is_not_proposed(name, tried):
     together = programs(3, allowed=lambda config: config.batch_size == 32)
-    points = proposer(name)(later(tried, together=together, of=100)).points
+    points = proposer(name)(later(tried, together=together, of=100, proposed=0)).points
     assert {point["batch_size"] for point in points} == {32}
 
 
@@ -146,9 +147,10 @@ def test_the_best_come_first_pruned_ones_after_complete_ones():
 
     best, good, pruned, worse = one(0.1), one(0.2), one(0.05, complete=False), one(0.3, complete=False)
     assert ranked([worse, good, pruned, best]) == [best, good, pruned, worse]
-    front, inner, last = one(2.0, values=(2.0, 0.0)), one(1.5, values=(1.5, 2.0)), one(3.0, values=(3.0, 3.0))
-    first = one(1.0, values=(1.0, 1.0))
-    assert ranked([last, inner, front, first]) == [first, front, inner, last]
+    failed = one(float("inf"), complete=False)
+    assert ranked([failed, good]) == [good]
+    beaten, first, second = one(3.0, values=(3.0, 3.0)), one(1.0, values=(1.0, 2.0)), one(2.0, values=(2.0, 1.0))
+    assert [two.values for two in ranked([beaten, first, second])] == [(1.0, 2.0), (2.0, 1.0), (3.0, 3.0)]
 
 
 def test_points_that_are_given_are_taken_as_they_are_unless_they_may_not_be_tried():

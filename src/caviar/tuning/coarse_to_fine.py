@@ -3,8 +3,9 @@
 1. Coarse: the first points are spread evenly over the whole space, every setting on its own scale.
 2. The good points so far - a fifth of them, at most 25, and those that noise cannot tell from the best - are parted
    into `regions`, each a box on the scales and a weight for every option of a choice.
-3. Many points are drawn from the boxes, some around a good point, some anywhere. The `trend` through all tried points
-   chooses among them those that promise most.
+3. Many points are drawn: from the boxes, around a good point, at a good point with a setting or two from anywhere on
+   their scale, some anywhere. The `trend` through all tried points chooses among them those that promise most; where
+   there are several regions, some points are kept for each.
 4. Every tenth point is drawn from the whole space, whatever the trend says: the good region may be elsewhere.
 
 As points gather the boxes shrink: coarse becomes fine. Where the best point lies on the edge of its box, the box is
@@ -19,8 +20,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from caviar.arrays import Numbers
+from caviar.arrays import Numbers, Whole
 from caviar.tuning.dimensions import Choice
+from caviar.tuning.front import by_front
 from caviar.tuning.low_discrepancy import LowDiscrepancy
 from caviar.tuning.promise import Promise
 from caviar.tuning.propose import (
@@ -28,7 +30,6 @@ from caviar.tuning.propose import (
     Proposal,
     Request,
     Tried,
-    ranked,
     stream_of,
 )
 from caviar.tuning.regions import Region, regions
@@ -46,11 +47,19 @@ GOOD_SHARE, GOOD_LEAST, GOOD_MOST = 0.2, 4, 25
 ELSEWHERE = 10
 """One in so many points is drawn from the whole space."""
 
-_DRAWN, _DRAWN_ELSEWHERE, _AROUND_POINT = 300, 0.1, 0.5
-"""Points from which the trend chooses; shares of them from anywhere, and of the others around one good point."""
+TURN = 4
+"""Where there are several regions, one in so many points is chosen among those of one region, of each in turn."""
 
-_DEVIATION, _KEPT = 0.2, 0.7
-"""Around a good point: standard deviation as a part of the box, and chance that a setting stays as it is."""
+_DRAWN, _DRAWN_ELSEWHERE = 300, 0.1
+"""Points from which the trend chooses, and the share of them from anywhere."""
+
+_IN_BOX, _AROUND_POINT = 0.35, 0.7
+"""Of the others, drawn by a random number in [0, 1): below the first from the box of a region, below the second around
+a good point, and above it a good point with a few settings drawn from their whole scale."""
+
+_DEVIATION, _KEPT, _CHANGED = 0.2, 0.7, 1.5
+"""Around a good point: standard deviation as a part of the box, and chance that a setting stays as it is; and how many
+settings are drawn from their whole scale, on average."""
 
 _MOST_TRIED, _FITTED_ON = 250, 120
 
@@ -69,7 +78,7 @@ class CoarseToFine:
 
     def __call__(self, request: Request) -> Proposal:
         """The points of a generation, and the zooms that they are drawn from."""
-        tried = ranked([one for one in request.tried if np.isfinite(one.criterion)])
+        tried = ranked(request.tried)
         if len(tried) < COARSE:
             return LowDiscrepancy()(request)
         with one_thread():
@@ -86,6 +95,18 @@ class CoarseToFine:
         points = _Generation(request, found, trend, best).points()
         zooms = tuple(zoom(request, region, good, len(found), trend.relevance) for region in found)
         return Proposal(points, zooms)
+
+
+def ranked(tried: Sequence[Tried]) -> list[Tried]:
+    """The best first: complete ones by their criterion, then those pruned at a rung by theirs; without failed ones.
+
+    With several objectives by the front on which they lie, those in its emptier parts first.
+    """
+    if max((len(one.values) for one in tried), default=0) > 1:
+        tried = by_front(tried)
+    return sorted(
+        (one for one in tried if np.isfinite(one.criterion)), key=lambda one: (not one.complete, one.criterion)
+    )
 
 
 def _kept(n: int) -> list[int]:
@@ -122,13 +143,17 @@ class _Generation:
         """So many points, each following one of the leaders, in turn; None: free ones."""
         if n == 0:
             return []
-        drawn = [self._drawn(_DRAWN // len(leaders), leader) for leader in leaders]
-        places, group = np.concatenate(drawn), np.repeat(np.arange(len(drawn)), [len(part) for part in drawn])
+        each = _DRAWN // len(leaders)
+        places, whence = (np.concatenate(p) for p in zip(*(self._drawn(each, one) for one in leaders), strict=True))
+        group = np.repeat(np.arange(len(leaders)), each)
         x = _as_features(self._space, places)
         promise = Promise(self._trend, x, features(self._space, beside), self._best)
         points: list[Point] = []
         for number in range(n):
             leader, among = leaders[number % len(leaders)], group == number % len(leaders)
+            turn, rest = divmod(self._request.proposed + len(beside) + number, TURN)
+            if rest == 0 and len(self._found) > 1:
+                among = among & (whence == turn % len(self._found))
             blind = (self._request.proposed + len(beside) + number + 1) % ELSEWHERE == 0
             chosen, point = None, Point()
             for _ in range(2 * _DRAWN):
@@ -145,12 +170,13 @@ class _Generation:
             points.append(point)
         return points
 
-    def _drawn(self, n: int, leader: Point | None) -> Numbers:
-        """Places of points among which is chosen, (n, settings)."""
-        elsewhere = self._stream.random(n) < _DRAWN_ELSEWHERE
-        each = self._stream.choice(len(self._found), n, p=self._shares())
-        parts = [self._from_region(region, int((each == i).sum())) for i, region in enumerate(self._found)]
+    def _drawn(self, n: int, leader: Point | None) -> tuple[Numbers, Whole]:
+        """Places of points among which is chosen, (n, settings), and the region of each, -1 for those from anywhere."""
+        whence = np.sort(self._stream.choice(len(self._found), n, p=self._shares()))
+        parts = [self._from_region(region, int((whence == i).sum())) for i, region in enumerate(self._found)]
         places = np.concatenate(parts)
+        elsewhere = self._stream.random(n) < _DRAWN_ELSEWHERE
+        whence[elsewhere] = -1
         places[elsewhere] = self._stream.random((int(elsewhere.sum()), len(self._space)))
         if leader is not None:
             for column, name in enumerate(self._space):
@@ -158,7 +184,7 @@ class _Generation:
                     place = self._space[name].place(leader[name])
                     spread = 0.1 * self._stream.normal(size=n) if name in BY_CLASS else 0.0
                     places[:, column] = np.clip(place + spread, 0, 1)
-        return places
+        return places, whence
 
     def _shares(self) -> Numbers:
         """Of the drawn points, the share of each region: half in equal parts, half by its number of good points."""
@@ -166,20 +192,22 @@ class _Generation:
         return 0.5 / len(sizes) + 0.5 * sizes / sizes.sum()
 
     def _from_region(self, region: Region, n: int) -> Numbers:
-        """Places of points from a region, (n, settings): some from its boxes, some around one of its points."""
-        stream, around = self._stream, self._stream.random(n) < _AROUND_POINT
+        """Places of points from a region, (n, settings): from its boxes, around its points, or at one but for a few."""
+        stream, kind = self._stream, self._stream.random(n)
         whose = stream.integers(len(region.points), size=n)
         own = features(self._space, region.points)[whose]
+        stays = np.where(kind < _IN_BOX, 0.0, np.where(kind < _AROUND_POINT, _KEPT, 1 - _CHANGED / len(self._space)))
         places = np.empty((n, len(self._space)))
         for column, (name, dimension) in enumerate(self._space.items()):
-            box, kept = region.boxes[name], around & (stream.random(n) < _KEPT)
+            box = region.boxes[name]
             if isinstance(dimension, Choice):
                 numbers = stream.choice(len(dimension.options), n, p=box.weights)
-                fresh = (numbers + 0.5) / len(dimension.options)
+                inside = near = (numbers + 0.5) / len(dimension.options)
             else:
+                inside = box.low + stream.random(n) * box.width
                 near = own[:, column] + _DEVIATION * box.width * stream.normal(size=n)
-                fresh = np.where(around, near, box.low + stream.random(n) * box.width)
-            places[:, column] = np.clip(np.where(kept, own[:, column], fresh), 0, 1)
+            fresh = np.select([kind < _IN_BOX, kind < _AROUND_POINT], [inside, near], stream.random(n))
+            places[:, column] = np.clip(np.where(stream.random(n) < stays, own[:, column], fresh), 0, 1)
         return places
 
 

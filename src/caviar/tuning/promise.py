@@ -5,7 +5,7 @@ each chosen point counts as tried, with the score that is expected of it, when t
 """
 
 import numpy as np
-from scipy.special import log_ndtr
+from scipy.special import log_ndtr, ndtr
 
 from caviar.arrays import Numbers
 from caviar.tuning.trend import Trend
@@ -49,7 +49,9 @@ def log_improvement(mean: Numbers, variance: Numbers, best: float) -> Numbers:
     deviation = np.sqrt(np.maximum(variance, 1e-12))
     z = (best - mean) / deviation
     log_density = -0.5 * z**2 - 0.5 * np.log(2 * np.pi)
-    # E = deviation * density * (1 + z * Phi(z) / density); the bracket is about 1 / z^2 far below.
-    ratio = np.exp(np.minimum(log_ndtr(z) - log_density, 700))
-    bracket = np.where(z < -30, 1 / np.maximum(z**2, 1), 1 + z * ratio)
-    return np.log(deviation) + log_density + np.log(np.maximum(bracket, 1e-300))
+    plain = np.log(np.maximum(z * ndtr(z) + np.exp(log_density), 1e-300))
+    # Below, the terms cancel: density * (1 + z * Phi(z) / density), whose bracket is about 1 / z^2 far below.
+    below = np.minimum(z, -1.0)
+    bracket = 1 + below * np.exp(log_ndtr(below) + 0.5 * below**2 + 0.5 * np.log(2 * np.pi))
+    far = log_density + np.log(np.where(z < -100, 1 / below**2, np.maximum(bracket, 1e-300)))
+    return np.log(deviation) + np.where(z > -1, plain, far)

@@ -6,6 +6,7 @@ trials of earlier generations, so that a resumed search proposes the same again.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -98,24 +99,23 @@ class Proposer(Protocol):
         ...
 
 
+SMALLEST, LARGEST = 4, 64
+"""Points of a generation, at least and at most."""
+
+
+def generation_size(trials: int) -> int:
+    """Points per generation of a search of so many trials: about as many as there are generations.
+
+    Small generations learn from each other sooner, large ones train more networks at a time. `benchmarks/search.py`
+    measures both: sizes 4, 10 and 22 for 20, 100 and 500 trials reach at equal trials what TPE does one trial at a
+    time, and take a fraction of its time.
+    """
+    return min(LARGEST, max(SMALLEST, round(math.sqrt(trials))))
+
+
 def stream_of(request: Request) -> np.random.Generator:
     """The random numbers of a generation."""
     return np.random.Generator(np.random.Philox(key=request.seed, counter=[0, 4, request.generation, 0]))
-
-
-def ranked(tried: Sequence[Tried]) -> list[Tried]:
-    """The best first: complete ones by their criterion, then those pruned at a rung by theirs.
-
-    With several objectives, by how many others are at least as good in all of them and better in one.
-
-    Source: Fonseca & Fleming 1993, for several objectives.
-    """
-    better = [0] * len(tried)
-    if max((len(one.values) for one in tried), default=0) > 1:
-        values = np.array([one.values for one in tried])
-        better = [int(((values <= own).all(1) & (values < own).any(1)).sum()) for own in values]
-    order = sorted(range(len(tried)), key=lambda i: (not tried[i].complete, better[i], tried[i].criterion))
-    return [tried[i] for i in order]
 
 
 REDRAWS = 100

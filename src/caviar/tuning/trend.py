@@ -33,6 +33,7 @@ class Trend:
     """A fitted trend.
 
     Attributes:
+        scale: variance of the scores.
         scores: of the points that were tried: their ranks as quantiles of the normal distribution.
         noise: variance of a score that the trend does not explain.
     """
@@ -49,14 +50,14 @@ class Trend:
         self._space, self._x = space, x
         self.scores = normal_scores(criteria)
         every = max(1, -(-len(x) // fitted_on))
-        self._weights, self._scale, self.noise = _fit(space, x[::every], self.scores[::every])
+        self._weights, self.scale, self.noise = _fit(space, x[::every], self.scores[::every])
         kernel = self._kernel(x, x)
         kernel[np.diag_indices_from(kernel)] += self.noise
         self._factor = cholesky(kernel, lower=True)
         self._solved = cho_solve((self._factor, True), self.scores)
 
     def _kernel(self, a: Numbers, b: Numbers) -> Numbers:
-        return self._scale * _matern(_apart(self._space, self._weights, a, b))
+        return self.scale * _matern(_apart(self._space, self._weights, a, b))
 
     @property
     def relevance(self) -> dict[str, float]:
@@ -67,7 +68,7 @@ class Trend:
         """Expected scores, less is better, and their standard deviations."""
         cross = self._kernel(self._x, x)
         half = solve_triangular(self._factor, cross, lower=True)
-        return cross.T @ self._solved, np.sqrt(np.maximum(self._scale - (half**2).sum(0), 1e-12))
+        return cross.T @ self._solved, np.sqrt(np.maximum(self.scale - (half**2).sum(0), 1e-12))
 
     def joint(self, x: Numbers, beside: Numbers) -> tuple[Numbers, Numbers]:
         """Means and covariances of scores, as if the points `beside` them had been tried and scored as expected."""

@@ -26,8 +26,8 @@ def zoom(request: Request, region: Region, of: int, regions: int, relevance: Map
     for name, dimension in space.items():
         box = boxes[name]
         if isinstance(dimension, Choice):
-            part[name] = tuple(o for o, w in zip(dimension.options, box.weights, strict=True) if w > min(box.weights))
-            part[name] = part[name] or dimension.options
+            had = {point[name] for point in region.points if name in point}
+            part[name] = tuple(option for option in dimension.options if not had or option in had)
         else:
             part[name] = (dimension.at(box.low), dimension.at(box.high))
     return Zoom(request.generation, len(region.points), part, _reason(request, region, of, regions, relevance))
