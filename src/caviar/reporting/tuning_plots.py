@@ -58,9 +58,9 @@ def best_so_far(reached: Reached, generations: Numbers, ranked_by: str) -> str:
     axes.scatter(
         numbers[known],
         _within(values[known], low, high),
-        s=5 if many else 12,
+        s=7 if many else 14,
         color=TRAIN,
-        alpha=0.25 if many else 0.5,
+        alpha=0.5 if many else 0.6,
         linewidths=0,
         rasterized=many,
         label="one trial",
@@ -148,7 +148,7 @@ def settings(study: Study, reached: Numbers, label: str, best: int) -> str:
         if not isinstance(dimension, Choice):
             for number, zoom in enumerate(zooms):
                 _shade(axes, zoom.region.get(name), dimension, (number + 1) / len(zooms))
-        many = len(having) > _MARKS
+        many = len(having) * len(names) > 3 * _MARKS
         axes.scatter(
             x,
             shown[having],

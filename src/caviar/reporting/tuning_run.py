@@ -11,6 +11,7 @@ The test rows stay sealed: a search chooses by dev rows, and `caviar improve` pr
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
@@ -22,6 +23,7 @@ from caviar.data.read import read
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.data.task import Task
+from caviar.errors import BadSpace
 from caviar.files import write_atomically
 from caviar.network.config import Config
 from caviar.reporting.asked_metric import check_defined, task_for
@@ -57,6 +59,8 @@ from caviar.tuning.earlier import LIKE, prior_from
 from caviar.tuning.front import Direction, front
 from caviar.tuning.kept_space import plain_space
 from caviar.tuning.likeness import figures_of
+from caviar.tuning.objectives import objectives_of
+from caviar.tuning.proposers import proposer_for
 from caviar.tuning.search import Study
 from caviar.tuning.selection import select
 from caviar.tuning.space import Space
@@ -138,6 +142,7 @@ def tune_networks(
     """
     began = monotonic()
     tell = listener or Silent()
+    _check(space, trials, seconds, proposals, objectives)
     table = read(data, target, types=types)
     if metric is not None and task is None:
         task = task_for(metric, table)
@@ -216,6 +221,26 @@ def reopen(folder: Path) -> Tuned | None:
     """
     content = read_summary(folder)
     return None if content is None else Tuned(folder, content)
+
+
+def _check(
+    space: Space | None, trials: int | None, seconds: float | None, proposals: str | None, objectives: Sequence[str]
+) -> None:
+    """Refuse what cannot be searched before a folder is made.
+
+    Raises:
+        BadSpace: a budget that is not above 0, unknown words, or a space that names what is no setting.
+    """
+    if (trials is not None and trials < 1) or (seconds is not None and not 0 < seconds < math.inf):
+        given = f"--trials {trials}" if trials is not None and trials < 1 else f"--seconds {seconds:g}"
+        raise BadSpace(
+            f"A search needs at least 1 trial and more than 0 seconds, got {given}. Leave it out for {TRIALS} trials."
+        )
+    if space is not None:
+        space.check_settings()
+    if proposals is not None:
+        proposer_for(proposals)
+    objectives_of(objectives)
 
 
 @dataclasses.dataclass(eq=False)
