@@ -269,6 +269,7 @@ class RayCrew:
                     report = self._next(task)
                     if isinstance(report, str):
                         del flying[task]
+                        self._ray.cancel(task)  # where only what it told was lost
                         self._died(flight, report)
                         waiting.appendleft(flight)
                         continue
