@@ -6,10 +6,11 @@ import zlib
 import numpy as np
 import pytest
 
+from caviar.diagnosis.intervals import Estimate
 from caviar.network.config import Config
 from caviar.tuning import retune
 from caviar.tuning.dimensions import Choice, LogUniform, Uniform
-from caviar.tuning.retune import challengers, compare_settings, for_rows, space_for_rows
+from caviar.tuning.retune import challengers, compare_settings, expected_gain, for_rows, space_for_rows
 from caviar.tuning.space import Space
 from diagnosis.made_scores import classes, score
 from tuning import made_searches
@@ -69,7 +70,7 @@ def test_where_noise_drowns_all_it_cannot_be_told_and_a_search_pays():
     assert found.verdict == "cannot tell"
     assert found.pays
     assert found.best is found.leader
-    assert "can neither be shown nor excluded with 400 rows" in found.sentences[1]
+    assert "with 400 rows that is neither beyond the noise" in found.sentences[1]
 
 
 def test_a_gain_below_the_tolerance_is_no_move():
@@ -130,6 +131,14 @@ def test_challengers_differ_from_the_old_best_in_one_setting_or_come_from_everyw
     rates = [p["learning_rate"] for p in near if p["learning_rate"] != own["learning_rate"]]
     assert min(rates) < own["learning_rate"] < max(rates)
     assert sum(kind == "fresh" for _, kind, _ in found) == retune.FRESH
+
+
+def test_the_gain_that_is_expected_is_that_of_a_choice_with_hindsight():
+    gain = Estimate(-0.01, -0.01 - 1.96 * 0.03, -0.01 + 1.96 * 0.03, 100)
+    drawn = np.random.default_rng(0).normal(-0.01, 0.03, 400_000)
+    assert expected_gain(gain) == pytest.approx(np.maximum(0, drawn).mean(), rel=0.01)
+    assert expected_gain(Estimate(0.2, 0.2, 0.2, 1)) == 0.2
+    assert expected_gain(Estimate(-0.2, -0.2, -0.2, 1)) == 0.0
 
 
 def test_penalties_grow_with_the_rows():

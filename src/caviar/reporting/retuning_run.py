@@ -227,7 +227,7 @@ class _Retune:
             self._say(more)
             told += more
         else:
-            why = "A search would not pay: no gain beyond the tolerance is left to be found."
+            why = "A search would not pay: no gain beyond the tolerance is to be expected."
             told.append(why if search is None else "No search was asked for.")
             self._say(told[-1:])
 
@@ -235,7 +235,10 @@ class _Retune:
         run = bench.train(self.rows, [chosen.changed(seed=seeds[-1])])[0]
         save(Model.of(run, self.rows), self.folder.path)
         changed = words.changes(chosen, old[0][1].changed(seed=chosen.seed))
-        same = "the old best settings" if changed == "unchanged" else f"other settings than the old best: {changed}"
+        whose = f"settings of {compared.best.name}" if selection is None else "settings that the search chose"
+        same = f"the {whose}".replace("the settings of the chosen settings", "the settings chosen then")
+        if changed != "unchanged":
+            same += f"; against the old best: {changed}"
         told.append(f"The model that was trained on the new train rows has {same}.")
         self._say(told[-1:])
         scores = compared.best.scores if selection is None else selection.chosen.scores
