@@ -342,6 +342,7 @@ def test_one_line_says_what_to_do_and_nothing_is_left(place, capsys, case, json_
     [
         ["train"],
         ["train", "f.csv", "--trials", "3"],
+        ["train", "f.csv", "--storage", "sqlite:///s.db"],
         ["train", "f.csv", "--seeds", "many"],
         ["train", "f.csv", "--resume", "run"],
         ["train", "--resume", "run", "--seeds", "2"],
@@ -361,7 +362,8 @@ def test_help(capsys):
     assert main(["train", "--help"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    options = "target config seeds dev test group time by source bridge scale task out seed types resume explain json"
+    options = "target config seeds dev test group time by source bridge scale task out seed types resume explain json "
+    options += "trial storage"
     assert {f"--{option}" for option in options.split()} == set(re.findall(r"--[a-z-]+", out))
 
 
