@@ -213,7 +213,7 @@ def main() -> None:
                 line += "".join(f"{np.median([row[key] for row in rows]):10.2f}" for key in ("seconds", "judging"))
             print(line)
         print()
-    hand_over(asked.json, results)
+    hand_over(results, asked.json)
 
 
 if __name__ == "__main__":
