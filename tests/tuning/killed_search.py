@@ -39,7 +39,7 @@ def outcome(entry: Entry) -> Outcome:
     return Outcome("complete", (value,), value, 0.01, {3: value}, {"status": "finished"}, {"dev_loss": curve})
 
 
-def judge(entries, generation) -> list[Outcome]:  # noqa: ARG001
+def judge(entries, generation, before) -> list[Outcome]:  # noqa: ARG001
     return [outcome(entry) for entry in entries]
 
 
@@ -95,10 +95,10 @@ def main(folder: Path, place: str, number: int) -> None:
                 die()
         append(self, logs)
 
-    def dying_judge(entries, generation):
+    def dying_judge(entries, generation, before):
         if here("judge"):
             die()
-        return judge(entries, generation)
+        return judge(entries, generation, before)
 
     Curves.keep, JournalFileBackend.append_logs = dying_keep, dying_append
     go(folder, dying_judge)

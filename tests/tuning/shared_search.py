@@ -23,13 +23,13 @@ def main(url: str, name: str, trials: int, *, dies: bool) -> None:
     store.claim(study, asked_of(plan, rows="a fingerprint"))
     judged = []
 
-    def judge(entries, generation):
+    def judge(entries, generation, before):
         judged.append(generation)
         if dies:
             begin(study, plan, entries, generation)
             killed_search.die()
         time.sleep(0.3)
-        return killed_search.judge(entries, generation)
+        return killed_search.judge(entries, generation, before)
 
     found = search(plan, judge, study)
     print(len(found.trials), *judged)  # noqa: T201
@@ -37,7 +37,7 @@ def main(url: str, name: str, trials: int, *, dies: bool) -> None:
 
 def begin(study: optuna.Study, plan: Plan, entries, generation: int) -> None:
     """Two trials of the generation, as if the end had come between two writes."""
-    for index, outcome in enumerate(killed_search.judge(entries[:2], generation)):
+    for index, outcome in enumerate(killed_search.judge(entries[:2], generation, ())):
         trial = Trial(index, generation, index, entries[index].values, None, outcome)
         store.add_trial(study, plan.space, trial, store.Begun(len(entries), ()) if index == 0 else None)
 

@@ -101,9 +101,9 @@ def test_a_search_that_is_killed_again_and_again_ends_as_if_it_had_not_been(tmp_
         assert done.returncode == -signal.SIGKILL, done.stderr
     judged = []
 
-    def counting(entries, generation):
+    def counting(entries, generation, before):
         judged.append(generation)
-        return killed_search.judge(entries, generation)
+        return killed_search.judge(entries, generation, before)
 
     study = killed_search.go(killed, counting)
     whole = tmp_path / "whole"
@@ -127,9 +127,9 @@ def test_a_generation_that_is_in_the_records_is_not_judged_again(tmp_path, monke
     assert before == 8
     judged = []
 
-    def counting(entries, generation):
+    def counting(entries, generation, before):
         judged.append(generation)
-        return killed_search.judge(entries, generation)
+        return killed_search.judge(entries, generation, before)
 
     study = killed_search.go(tmp_path, counting)
     assert judged == [2, 3, 4]

@@ -31,7 +31,7 @@ PLAN = Plan(SPACE, CoarseToFine(), 18, lambda _: 6, 5, (Entry({"rate": 0.5}, Non
 ASKED = asked_of(PLAN, rows="a fingerprint")
 
 
-def judge(entries, generation):
+def judge(entries, generation, before):  # noqa: ARG001
     """Complete, pruned and failed trials, with curves of different lengths."""
     found = []
     for index, entry in enumerate(entries):
