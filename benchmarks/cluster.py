@@ -83,7 +83,7 @@ def speed(split: Any, configs: list[caviar.Config], rounds: int) -> dict[str, An
     """Seconds with one worker, two, and none, which take turns."""
     import ray
 
-    os.environ["RAY_worker_niceness"] = "0"  # as the threads have; Ray's own is 15  # noqa: SIM112  (Ray reads it in this form)
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (its name; the threads have 0, and Ray's own is 15)
     spent: dict[str, list[float]] = {"one worker": [], "two workers": [], "without Ray": []}
     ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:

@@ -106,7 +106,7 @@ def judged(split: Any, configs: list[Any], rungs: Any, *, keep_all: bool = False
     networks._Race._keep = notes.watch(own, keep_all=keep_all)
     try:
         began, clock = time.process_time(), time.perf_counter()
-        outcomes = networks.Networks(split, "error", rungs=rungs)([Entry({}, config) for config in configs], 1)
+        outcomes = networks.Networks(split, "error", rungs=rungs)([Entry({}, config) for config in configs], 1, ())
         return outcomes, notes, time.process_time() - began, time.perf_counter() - clock
     finally:
         networks._Race._keep = own
@@ -117,7 +117,7 @@ def replayed(
 ) -> dict[str, Any]:
     """What rungs at these epochs would have done with the first of the configs that were trained to their end."""
     from caviar.training.plan import relative_cost
-    from caviar.tuning.networks import HALVES
+    from caviar.tuning.noise import HALVES
     from caviar.tuning.rungs import go_on, may_stop
 
     left, trained = list(range(len(configs))), [outcome.facts["epochs"] for outcome in whole]

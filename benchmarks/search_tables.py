@@ -4,7 +4,8 @@
 
 Of every config of a scrambled Sobol sequence over one space the dev loss of all 27 epochs is kept in TABLES/NAME.npz,
 with what lists of configs take to train, on this machine and with all programs compiled before. All networks have the
-same seed: they see the same rows in the same order. FOLDER holds the files of the data sets, see `DATA`.
+same seed: they see the same rows in the same order. Interrupted, it goes on where it was. FOLDER holds the files of the
+data sets, see `DATA`.
 """
 
 import argparse
@@ -170,7 +171,7 @@ def make(name: str, folder: Path, n: int, path: Path) -> None:
             told[0] = progress.share
             print(f"{name}: {progress.share:.0%} after {time.perf_counter() - began:.0f} s", flush=True)
 
-    runs = caviar.train(split, configs, callbacks=(tell,))
+    runs = caviar.train(split, configs, callbacks=(tell,), checkpoints=path.with_suffix(".under-way"))
     seconds = time.perf_counter() - began
     scores = score_runs(split, [[run] for run in runs], "error" if split.task == "classification" else "rmse")
     constant = float(constant_score(split, "error" if split.task == "classification" else "rmse").loss.mean())

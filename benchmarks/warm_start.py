@@ -7,7 +7,7 @@ earlier study is a search of 60 trials of another set's table; the search of the
 those of all the others tell. A proposed point is judged as the nearest config of the table that was not tried yet.
 Regret is the loss of the best so far above the table's best, as a share of what lies between that and the table's
 median. Two priors that should not help are tried as well: `shuffled` earlier studies, whose scores belong to other
-points, and `reversed` ones, whose best points were the worst.
+(random) points, and `reversed` ones, whose best points were the worst.
 """
 
 import argparse
@@ -85,7 +85,9 @@ def prior_for(name: str, tables: dict[str, Table], seed: int, kind: str) -> Prio
     for other, table in tables.items():
         if other == name:
             continue
-        rows = searched(table, CoarseToFine(), 1_000 + seed, EARLIER_TRIALS)
+        # Where a search has looked tells where it is good, whatever the scores: those without meaning look anywhere.
+        proposer = RandomPoints() if kind == "shuffled" else CoarseToFine()
+        rows = searched(table, proposer, 1_000 + seed, EARLIER_TRIALS)
         criteria = table.criterion[rows]
         if kind == "shuffled":
             criteria = np.random.default_rng([seed, len(other)]).permutation(criteria)

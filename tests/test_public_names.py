@@ -27,6 +27,7 @@ FUNCTIONS = {
     "predict",
     "prescribe",
     "read",
+    "retune",
     "save",
     "split",
     "train",

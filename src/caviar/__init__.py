@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from caviar.network.config import Config as Config
     from caviar.remedies.remedy import Remedy as Remedy
     from caviar.remedies.rules import prescribe as prescribe
+    from caviar.reporting.retuning_run import Retuning as Retuning
+    from caviar.reporting.retuning_run import retune as retune
     from caviar.training.averages import ewa as ewa
     from caviar.training.population import Rung as Rung
     from caviar.training.population import train as train
@@ -59,6 +61,7 @@ __all__ = [
     "Model",
     "OneMinusLogUniform",
     "Remedy",
+    "Retuning",
     "Run",
     "Rung",
     "Space",
@@ -75,6 +78,7 @@ __all__ = [
     "predict",
     "prescribe",
     "read",
+    "retune",
     "save",
     "split",
     "train",
@@ -95,6 +99,7 @@ _HOME = {
     "Model": "caviar.training.saved",
     "OneMinusLogUniform": "caviar.tuning.dimensions",
     "Remedy": "caviar.remedies.remedy",
+    "Retuning": "caviar.reporting.retuning_run",
     "Run": "caviar.training.record",
     "Rung": "caviar.training.population",
     "Space": "caviar.tuning.space",
@@ -111,6 +116,7 @@ _HOME = {
     "predict": "caviar.training.saved",
     "prescribe": "caviar.remedies.rules",
     "read": "caviar.data.read",
+    "retune": "caviar.reporting.retuning_run",
     "save": "caviar.training.saved",
     "split": "caviar.data.split",
     "train": "caviar.training.population",

@@ -10,11 +10,17 @@ from hypothesis import strategies as st
 
 from caviar.errors import BadSpace
 from caviar.network.config import Config
+from caviar.tuning import store
+from caviar.tuning.dimensions import Uniform
 from caviar.tuning.front import by_front, crowding, front, ranks_of
-from caviar.tuning.networks import HALVES
-from caviar.tuning.noise import halves
+from caviar.tuning.noise import HALVES, halves
+from caviar.tuning.plan import Plan
 from caviar.tuning.prediction_time import microseconds_per_row
-from caviar.tuning.propose import Tried
+from caviar.tuning.propose import RandomPoints, Request, Tried
+from caviar.tuning.proposers import proposer_for
+from caviar.tuning.search import search
+from caviar.tuning.space import Space
+from caviar.tuning.together import apart
 from caviar.tuning.trials import Outcome, Trial
 from diagnosis.made_scores import classes
 
@@ -193,3 +199,57 @@ def test_the_time_of_a_prediction_is_measured(settings):
     split = classes(300, 100)
     small = microseconds_per_row(Config(hidden_units=(8,), **settings), split)
     assert 0 < small < 1_000
+
+
+SPACE = Space({"x": Uniform(0.0, 1.0)})
+
+
+class Watching:
+    """Random points; remembers what it was told of those before."""
+
+    ahead = False
+
+    def __init__(self):
+        self.told = []
+
+    def __call__(self, request):
+        self.told.append(request.tried)
+        return RandomPoints()(request)
+
+
+def judge(entries, _generation, _before):
+    """One is small where the other is large, but for points beyond 0.8, which are beaten in both."""
+    found = []
+    for entry in entries:
+        x = entry.values["x"]
+        values = (x, 1 - x) if x < 0.8 else (2 * x, 2.0)
+        found.append(Outcome("complete", values, values[0]))
+    return found
+
+
+def test_proposers_of_a_search_are_told_ranks():
+    watching = Watching()
+    plan = Plan(
+        space=SPACE,
+        propose=watching,
+        trials=24,
+        generation_size=lambda _: 12,
+        seed=0,
+        given=(),
+        config=None,
+        together=lambda _: apart(),
+    )
+    study = search(plan, judge, store.open_study(None, ["minimize", "minimize"]))
+    told = watching.told[1]
+    assert [one.values for one in told] == [trial.outcome.values for trial in study.trials[:12]]
+    assert {one.criterion < 1 for one in told} == {True, False}
+    assert all((one.criterion < 1) == (one.point["x"] < 0.8) for one in told)
+
+
+@pytest.mark.parametrize("word", ["tpe", "nsga2", "random", "coarse_to_fine"])
+def test_any_proposer_goes_on_from_several_objectives_with_some_stopped(word):
+    stream = np.random.default_rng(0)
+    points = [(float(x), stream.random() < 0.5) for x in stream.random(30)]
+    known = [Tried({"x": x}, x, 0.0, complete, (x, 1 - x)) for x, complete in points]
+    proposal = proposer_for(word)(Request(SPACE, by_front(known), 5, 1, 0, apart()))
+    assert len(proposal.points) == 5

@@ -12,14 +12,15 @@ import caviar
 from caviar.errors import BadConfig, BadSpace
 from caviar.network.config import Config
 from caviar.network.own import own_network
-from caviar.training import population
+from caviar.training import crew
 from caviar.training.drive import starting_weights
 from caviar.training.plan import inputs_of
 from caviar.training.scores import constant_score, judge, networks_for, row_plan
 from caviar.tuning import networks as module
 from caviar.tuning import store
 from caviar.tuning.dimensions import LogUniform
-from caviar.tuning.networks import HALVES, RUNGS, Networks
+from caviar.tuning.networks import RUNGS, Networks
+from caviar.tuning.noise import HALVES
 from caviar.tuning.objectives import costs, objectives_of, prediction_cost, size
 from caviar.tuning.rungs import Rungs
 from caviar.tuning.search import Entry
@@ -41,9 +42,8 @@ def entries(configs):
 
 
 def of(split=MANY, configs=CONFIGS, generation=1, **settings):
-    return Networks(split, settings.pop("metric", "error"), **({"rungs": THREE} | settings))(
-        entries(configs), generation
-    )
+    judge = Networks(split, settings.pop("metric", "error"), **({"rungs": THREE} | settings))
+    return judge(entries(configs), generation, ())
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +105,13 @@ def test_a_survivor_has_the_bits_of_the_config_trained_alone(outcomes):
 
 def test_survivors_are_put_together_into_fewer_lanes(monkeypatch):
     """Sixteen networks are two lanes; the eight that go on are one, and the next generation has lanes of its own."""
-    seen, original = [], population.drive
+    seen, original = [], crew.drive
 
     def watched(lane, *rest, **others):
         seen.append((others["until"], len(lane.members), lane.size))
         return original(lane, *rest, **others)
 
-    monkeypatch.setattr(population, "drive", watched)
+    monkeypatch.setattr(crew, "drive", watched)
     rates = [(0.03, 1e-6)[i % 2] * (1 + i / 1e4) for i in range(16)]
     configs = [BASE.changed(learning_rate=rate, epochs=9) for rate in rates]
     outcomes = of(configs=configs)
@@ -217,9 +217,9 @@ def test_a_crew_is_handed_on_only_where_there_is_one(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "train", fake)
-    for crew in (None, "a crew"):
+    for one in (None, "a crew"):
         with pytest.raises(KeyboardInterrupt):
-            of(crew=crew)
+            of(crew=one)
     assert asked == [{}, {"crew": "a crew"}]
 
 

@@ -1,154 +1,168 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caviar.tuning.coarse_to_fine import ELSEWHERE_SHARE, GOOD_LEAST, CoarseToFine
-from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
-from caviar.tuning.propose import Request, Tried
-from caviar.tuning.propose import anywhere as whole_space
+from caviar.training.plan import width_class
+from caviar.tuning.coarse_to_fine import ranked
+from caviar.tuning.dimensions import Choice, Integer, Uniform
+from caviar.tuning.propose import RandomPoints, Tried, anywhere, drawn_together, key_of
+from caviar.tuning.proposers import PROPOSALS, proposer_for
 from caviar.tuning.space import Space
 from caviar.tuning.together import apart
+from tuning.asked import SPACE, badness, programs, request, searched, tried_of
 
-SPACE = Space(
-    {
-        "learning_rate": LogUniform(1e-4, 1),
-        "momentum": OneMinusLogUniform(0.5, 0.999),
-        "dropout": Uniform(0, 0.8),
-        "units": Integer(4, 256, log=True),
-        "activation": Choice("relu", "tanh", "silu", "elu"),
-    }
-)
+NAMES = [name for name in PROPOSALS if name not in ("qmc", "nsga3", "gp")]
+"""Every way of proposing, but those that are another by a second name, and the Gaussian process, which takes seconds:
+see `test_samplers`."""
 
 
-def badness(point) -> float:
-    """Squared distance on the scales from the best point: rate 0.01, momentum 0.9, dropout 0.2, 64 units, tanh."""
-    best = {"learning_rate": 0.01, "momentum": 0.9, "dropout": 0.2, "units": 64}
-    apart = sum((SPACE[name].place(point[name]) - SPACE[name].place(value)) ** 2 for name, value in best.items())
-    return apart + 0.1 * (point["activation"] != "tanh")
+def proposer(name):
+    if name == "cma":
+        pytest.importorskip("cmaes")
+    return proposer_for(name)
 
 
-def coarse_to_fine(space, tried, generation):
-    """What draws one point after these, and the zoom."""
-
-    def draw(stream):
-        shared = apart()
-        asked = Request(space, known, 1, generation, int(stream.integers(1 << 62)), shared)
-        return CoarseToFine()(asked).points[0]
-
-    known = [Tried(point, value, 0.0, True) for point, value in tried]
-    zooms = CoarseToFine()(Request(space, known, 1, generation, 0, apart())).zooms
-    return draw, zooms[0] if zooms else None
+@pytest.fixture(scope="module")
+def tried():
+    return tried_of(drawn_together(request(n=24, seed=5, together=programs(0)), anywhere(SPACE)))
 
 
-def drawn(draw, n: int, seed: int = 0) -> list[dict]:
-    stream = np.random.default_rng(seed)
-    return [draw(stream) for _ in range(n)]
+def later(tried, **changed):
+    """The fourth generation, of five points in two programs, of a search of 60."""
+    return request(tried, **{"n": 5, "generation": 3, "together": programs(3), "of": 36} | changed)
 
 
-def scored(points) -> list:
-    return [(point, badness(point)) for point in points]
+@pytest.mark.parametrize("name", NAMES)
+def test_points_lie_in_the_space_and_are_as_many_as_asked(name, tried):
+    for asked in (request(n=7, together=programs(0), of=60), later(tried)):
+        points = proposer(name)(asked).points
+        assert len(points) == asked.n
+        for point in points:
+            assert all(SPACE[setting].holds(value) for setting, value in point.items())
+            assert list(point) == list(SPACE.active(point))
+            assert ("decay_rate" in point) == (point["schedule"] == "exponential")
+            assert json.loads(json.dumps(point)) == point
 
 
-def within(point, region) -> bool:
-    return all(
-        point[name] in ends if isinstance(SPACE[name], Choice) else ends[0] <= point[name] <= ends[1]
-        for name, ends in region.items()
-    )
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_request_has_the_same_answer_whatever_came_between(name, tried):
+    one, other = proposer(name), proposer(name)
+    asked = later(tried)
+    first = one(asked)
+    one(request(n=3, seed=9))
+    assert one(asked) == first == other(asked)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "grid"])
+def test_other_seeds_and_other_generations_have_other_points(name, tried):
+    asked = later(tried)
+    points = proposer(name)(asked).points
+    assert points != proposer(name)(asked._replace(seed=1)).points
+    assert points != proposer(name)(asked._replace(generation=4, proposed=29)).points
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "grid"])
+def test_points_share_the_programs_of_the_first_two(name, tried):
+    points = proposer(name)(later(tried, n=6)).points
+    program = [(p["layers"], width_class(p["units"]), p["batch_size"], p["activation"]) for p in points]
+    assert program[2:] == [program[0], program[1]] * 2
+    assert len({p["learning_rate"] for p in points}) > 3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_may_not_be_tried_is_not_proposed(name, tried):
+    together = programs(3, allowed=lambda config: config.batch_size == 32)
+    points = proposer(name)(later(tried, together=together, of=100, proposed=0)).points
+    assert {point["batch_size"] for point in points} == {32}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_search_may_have_one_setting_only(name):
+    space = Space({"dropout": Uniform(0, 0.8)})
+    found = tried_of([{"dropout": u} for u in np.linspace(0, 0.8, 11)], lambda p: p["dropout"])
+    asked = request(found, space=space, n=3, generation=2, of=20)
+    assert all(0 <= point["dropout"] <= 0.8 for point in proposer(name)(asked).points)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_failed_and_pruned_points_values_outside_and_equal_ones_are_borne(name):
+    points = drawn_together(request(n=14, seed=2), anywhere(SPACE))
+    known = [Tried(point, 1.0, 0.1, number % 3 > 0) for number, point in enumerate(points)]
+    known += [Tried(points[0], float("inf"), 0.0, False), Tried(points[1] | {"units": 9_000}, 0.5, 0.0, True)]
+    assert len(proposer(name)(later(known)).points) == 5
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "grid"])
+def test_where_all_is_discrete_no_point_is_tried_twice(name):
+    space = Space({"layers": Integer(1, 4), "units": Integer(5, 8), "batch_norm": Choice(False, True)})
+    known, _ = searched(proposer(name), 5, n=5, space=space, judge=lambda p: abs(p["layers"] - 2) + p["units"] / 10)
+    assert len({key_of(one.point) for one in known}) == 25
+
+
+@pytest.mark.parametrize("name", ["coarse_to_fine", "tpe", "cma"])
+def test_what_learns_beats_random_points(name):
+    proposer(name)
+    seeds = range(6)
+    best = [min(one.criterion for one in searched(proposer_for(name), 6, seed=seed)[0]) for seed in seeds]
+    chance = [min(one.criterion for one in searched(RandomPoints(), 6, seed=seed)[0]) for seed in seeds]
+    assert np.mean(best) < 0.7 * np.mean(chance)
+
+
+@pytest.mark.parametrize("name", ["coarse_to_fine", "tpe", "random"])
+def test_several_objectives_are_searched_for_their_front(name):
+    """Dropout should be small and large: what is proposed may lie anywhere, but rate should come near 0.01."""
+    space = Space({"learning_rate": SPACE["learning_rate"], "dropout": SPACE["dropout"]})
+    known: list[Tried] = []
+    for generation in range(8):
+        asked = request(known, space=space, n=8, generation=generation, of=64 - len(known))
+        for point in proposer_for(name)(asked).points:
+            off = (space["learning_rate"].place(point["learning_rate"]) - 0.5) ** 2
+            values = (off + point["dropout"], off - point["dropout"])
+            known.append(Tried(point, values[0], 0.0, True, values))
+    off = [abs(space["learning_rate"].place(one.point["learning_rate"]) - 0.5) for one in known]
+    late, early = np.mean(off[-24:]), np.mean(off[:8])
+    assert name == "random" or late < 0.75 * early
 
 
 @given(seed=st.integers(0, 10_000))
 def test_the_whole_space_is_drawn_from_and_nothing_else(seed):
-    (point,) = drawn(whole_space(SPACE), 1, seed)
-    assert list(point) == list(SPACE)
+    (point,) = RandomPoints()(request(n=1, seed=seed)).points
     assert all(SPACE[name].holds(value) for name, value in point.items())
 
 
 def test_every_scale_is_drawn_evenly():
     """A third of the rates lies in each third of the exponents, and so on."""
-    points = drawn(whole_space(SPACE), 3_000)
-    for name, dimension in SPACE.items():
-        parts = 4 if name == "activation" else 3
-        shares = np.bincount([min(parts - 1, int(parts * dimension.place(p[name]))) for p in points]) / len(points)
-        assert shares == pytest.approx(np.full(parts, 1 / parts), abs=0.06), name
+    points = RandomPoints()(request(n=3_000)).points
+    for name in ("learning_rate", "beta1", "dropout", "units", "layers", "schedule"):
+        shares = np.bincount([min(2, int(3 * SPACE[name].place(p[name]))) for p in points]) / len(points)
+        assert shares == pytest.approx(np.full(3, 1 / 3), abs=0.04), name
 
 
-def test_nothing_is_zoomed_into_before_there_is_something_to_see():
-    points = scored(drawn(whole_space(SPACE), 2 * GOOD_LEAST))
-    assert coarse_to_fine(SPACE, points[:-1], 1)[1] is None
-    assert coarse_to_fine(SPACE, points, 1)[1] is not None
+def test_the_best_come_first_pruned_ones_after_complete_ones():
+    def one(criterion, complete=True, values=()):
+        return Tried({}, criterion, 0.0, complete, values)
+
+    best, good, pruned, worse = one(0.1), one(0.2), one(0.05, complete=False), one(0.3, complete=False)
+    assert ranked([worse, good, pruned, best]) == [best, good, pruned, worse]
+    failed = one(float("inf"), complete=False)
+    assert ranked([failed, good]) == [good]
+    beaten, first, second = one(3.0, values=(3.0, 3.0)), one(1.0, values=(1.0, 2.0)), one(2.0, values=(2.0, 1.0))
+    assert [two.values for two in ranked([beaten, first, second])] == [(1.0, 2.0), (2.0, 1.0), (3.0, 3.0)]
 
 
-def test_most_points_come_from_the_region_of_the_good_ones_the_rest_from_everywhere():
-    tried = scored(drawn(whole_space(SPACE), 60))
-    draw, zoom = coarse_to_fine(SPACE, tried, 3)
-    assert (zoom.generation, zoom.good) == (3, 12)
-    best = sorted(tried, key=lambda item: item[1])[:12]
-    assert all(within(point, zoom.region) for point, _ in best)
-    points = drawn(draw, 2_000)
-    assert all(SPACE[name].holds(value) for point in points for name, value in point.items())
-    # Those from everywhere fall into the region by chance, too: the product of its widths on the scales.
-    chance = np.prod(
-        [
-            len(ends) / 4 if name == "activation" else SPACE[name].place(ends[1]) - SPACE[name].place(ends[0])
-            for name, ends in zoom.region.items()
-        ]
-    )
-    inside = np.mean([within(point, zoom.region) for point in points])
-    assert chance < 0.5
-    assert inside == pytest.approx(1 - ELSEWHERE_SHARE * (1 - chance), abs=0.025)
+def test_points_that_are_given_are_taken_as_they_are_unless_they_may_not_be_tried():
+    space = Space({"x": Uniform(0, 1)})
+    given = [{"x": 0.25}, {"x": 0.75}]
+    together = apart()._replace(allowed=lambda point: point["x"] < 0.5)
+    points = drawn_together(request(space=space, n=2, together=together), anywhere(space), given)
+    assert points[0] == given[0]
+    assert points[1]["x"] < 0.5
 
 
-def test_the_region_is_the_box_of_the_good_points_a_little_widened():
-    space = Space({"dropout": Uniform(0, 1), "l2": Uniform(0, 1)})
-    tried = [({"dropout": d, "l2": d / 2}, abs(d - 0.5)) for d in np.linspace(0, 1, 21)]
-    _, zoom = coarse_to_fine(space, tried, 1)
-    assert zoom.good == GOOD_LEAST  # a fifth of 21, at least 4: dropout 0.4, 0.45, 0.5, 0.55 or 0.6
-    low, high = zoom.region["dropout"]
-    assert (high - low) == pytest.approx(0.15 + 2 * 0.05)
-    assert low <= 0.4 + 1e-9 or high >= 0.6 - 1e-9
-    assert (low < 0.45, high > 0.55) == (True, True)
-    assert zoom.reason == "the best 4 of 21 points lie here; l2 and dropout narrowed most"
-
-
-def test_an_option_is_drawn_as_often_as_the_good_points_have_it():
-    space = Space({"activation": Choice("relu", "tanh", "silu")})
-    good = [("tanh", 0.0), ("tanh", 0.1), ("tanh", 0.2), ("silu", 0.3)]
-    tried = [({"activation": name}, value) for name, value in [*good, *[("relu", 9.0)] * 12]]
-    draw, zoom = coarse_to_fine(space, tried, 1)
-    assert sorted(zoom.region["activation"]) == ["silu", "tanh"]
-    assert "narrowed" not in zoom.reason
-    names = [point["activation"] for point in drawn(draw, 4_000)]
-    elsewhere = ELSEWHERE_SHARE / 3
-    assert names.count("tanh") / 4_000 == pytest.approx(0.8 * 0.75 + elsewhere, abs=0.03)
-    assert names.count("silu") / 4_000 == pytest.approx(0.8 * 0.25 + elsewhere, abs=0.03)
-
-
-def test_the_same_random_numbers_draw_the_same_points():
-    tried = scored(drawn(whole_space(SPACE), 30))
-    one, other = (drawn(coarse_to_fine(SPACE, tried, 1)[0], 20, 7) for _ in range(2))
-    assert one == other
-    assert one != drawn(coarse_to_fine(SPACE, tried, 1)[0], 20, 8)
-
-
-def test_a_value_outside_the_space_draws_the_region_to_its_edge():
-    space = Space({"l2": Uniform(0, 1)})
-    tried = [({"l2": 5.0}, -1.0), *[({"l2": x}, x) for x in np.linspace(0.8, 1, 10)]]
-    draw, zoom = coarse_to_fine(space, tried, 1)
-    assert zoom.region["l2"][1] == 1
-    assert all(0 <= point["l2"] <= 1 for point in drawn(draw, 200))
-
-
-def test_coarse_to_fine_beats_random_points_at_equal_cost():
-    """Four generations of 16 against 64 random points, over 40 seeds."""
-    fine, random = [], []
-    for seed in range(40):
-        stream = np.random.default_rng(seed)
-        tried: list = []
-        for generation in range(4):
-            draw, _ = coarse_to_fine(SPACE, tried, generation)
-            tried += scored([draw(stream) for _ in range(16)])
-        fine.append(min(value for _, value in tried))
-        random.append(min(badness(point) for point in drawn(whole_space(SPACE), 64, 1_000 + seed)))
-    assert np.mean(fine) < 0.6 * np.mean(random)
-    assert np.mean(np.array(fine) < np.array(random)) > 0.7
+def test_random_points_differ_from_one_generation_to_the_next():
+    tried, _ = searched(RandomPoints(), 3)
+    assert len({key_of(one.point) for one in tried}) == 24
+    assert badness(tried[0].point) == tried[0].criterion

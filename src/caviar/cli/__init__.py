@@ -35,6 +35,8 @@ for _command in (
     looks.check_gradients,
     search.tune,
     search.report,
+    search.retune,
+    search.status,
 ):
     app.command(_command)
 

@@ -74,12 +74,17 @@ def text(given: object) -> str:
     return (line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…").replace("$", r"\$")
 
 
-def svg(figure: Figure) -> str:
-    """The figure as an <svg> element, the same bytes for the same figure."""
+def svg(figure: Figure, *, dpi: int = 150) -> str:
+    """The figure as an <svg> element, the same bytes for the same figure.
+
+    Args:
+        figure: what is drawn.
+        dpi: of those parts that are rasters.
+    """
     buffer = io.StringIO()
     with warnings.catch_warnings():
         # Text stays text: the browser's fonts draw it, not Matplotlib's.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=150, transparent=True)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=dpi, transparent=True)
     drawn = buffer.getvalue()
     return drawn[drawn.index("<svg") :]

@@ -90,6 +90,8 @@ class _Old:
     top: list[tuple[str, Config]]
     start: Config | None
     train_rows: int
+    note: str
+    """Why its study was not read, or empty."""
 
 
 def retune(
@@ -199,7 +201,7 @@ class _Retune:
         for line in (*self.table.describe().splitlines(), *self.rows.explanation):
             tell.say(line)
         shift = self._shift()
-        self._say(shift.sentences)
+        self._say([*((self.old.note,) if self.old.note else ()), *shift.sentences])
 
         tell.stage("Old settings on the new data")
         ratio = self.rows.n_train / self.old.train_rows if self.old.train_rows else 1.0
@@ -216,7 +218,7 @@ class _Retune:
         )
         self._say(compared.sentences)
 
-        told = [*shift.sentences, *compared.sentences]
+        told = [*((self.old.note,) if self.old.note else ()), *shift.sentences, *compared.sentences]
         chosen, selection = compared.best.config, None
         if search if search is not None else compared.pays:
             tell.stage("Search")
@@ -267,20 +269,20 @@ class _Retune:
         if self.old.kept is not None:
             like = {"train_rows": self.rows.n_train, "task": self.rows.task}
             earlier = as_earlier(self.old.kept, space, like, alike=1.0)
-        proposer = Warmed(CoarseToFine(), Prior(space, () if earlier is None else (earlier,)))
+        prior = Prior(space, () if earlier is None else (earlier,))
         study = tune_networks(
             self.rows,
             space,
             base=compared.best.config,
             metric=self.metric,
             trials=trials,
-            proposals=proposer,
-            strategy="caviar" if trials >= 2 else None,
+            prior=prior,
+            strategy="caviar",
             storage=self.folder.path / "study.log",
             say=self.tell.say,
             seed=self.seed,
         )
-        verdict = proposer.verdict([_tried(trial) for trial in study.trials])
+        verdict = Warmed(CoarseToFine(), prior).verdict([_tried(trial) for trial in study.trials])
         found = select(study, self.rows, judge=bench.judge)
         sentence = verdict.sentence[0].upper() + verdict.sentence[1:] + "."
         return found, [sentence, found.sentence]
@@ -350,9 +352,14 @@ def _old_run(folder: Path) -> _Old:
     if summary is None:
         raise BadRun(f"caviar retune needs a finished run, but {folder} is not. Let it finish: --resume {folder}")
     asked = content["asked"]
-    kept = None
-    if (folder / "study.log").exists() or isinstance(asked.get("storage"), str):
+    kept, note = None, ""
+    if (folder / "study.log").exists():
         kept = kept_study(folder)
+    elif isinstance(asked.get("storage"), str):  # a database may be gone, or want a password that is not kept
+        try:
+            kept = kept_study(folder)
+        except BadRun as error:
+            note = f"Of the old run only the chosen settings are taken, since its study cannot be opened: {error}"
     top = [] if kept is None else top_settings(kept, comparing.TOP)
     start = None
     if kept is not None:
@@ -365,7 +372,7 @@ def _old_run(folder: Path) -> _Old:
     if not top:
         raise BadRun(f"A run to retune must hold the settings of a network, but {folder} holds none. Give another run.")
     rows = int((summary.get("split") or {}).get("train") or 0)
-    return _Old(folder, asked, summary, kept, top[: comparing.TOP + 1], start, rows)
+    return _Old(folder, asked, summary, kept, top[: comparing.TOP + 1], start, rows, note)
 
 
 def _best_config(summary: Mapping[str, Any]) -> Config | None:

@@ -1,7 +1,6 @@
 """A search as its run folder keeps it, finished or not: what reports, replays and re-tunings read."""
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,22 +41,20 @@ class Kept:
 
     def curves(self, name: str) -> list[tuple[int, Numbers]]:
         """(number of the trial, one value per epoch) of all trials, or of so many of them that a picture is full."""
-        trials = [trial for trial in self.study.trials if trial.generation >= 0]
-        step = -(-len(trials) // _DRAWN) or 1
-        best = (self.content.get("best") or {}).get("trial")
-        some = [trial for place, trial in enumerate(trials) if place % step == 0 or trial.number == best]
-        return curves_of(self.folder, some, name)
-
-
-def curves_of(folder: Path, trials: Sequence[Trial], name: str) -> list[tuple[int, Numbers]]:
-    """A curve of some trials, by their numbers; those that were not kept are left out."""
-    records = Curves(folder / "curves")
-    found: list[tuple[int, Numbers]] = []
-    for trial in trials:
-        curve = records.curves(trial.id).get(name)
-        if curve is not None and len(curve):
-            found.append((trial.number, np.asarray(curve, float)))
-    return found
+        best = (self.content.get("best") or self.content.get("leading") or {}).get("trial")
+        step = -(-len(self.study.trials) // _DRAWN) or 1
+        wanted: dict[int, list[Trial]] = {}
+        for place, trial in enumerate(self.study.trials):
+            if place % step == 0 or trial.number == best:
+                wanted.setdefault(trial.generation, []).append(trial)
+        records, found = Curves(self.folder / "curves"), list[tuple[int, Numbers]]()
+        for generation, trials in wanted.items():
+            every = records.curve_of_all(generation, name)
+            some = [
+                (trial.number, np.asarray(every[trial.index], float)) for trial in trials if trial.index < len(every)
+            ]
+            found += [(number, curve) for number, curve in some if len(curve)]
+        return found
 
 
 def kept(folder: Path, *, storage: str | None = None, configs: bool = False) -> Kept:
@@ -83,7 +80,7 @@ def kept(folder: Path, *, storage: str | None = None, configs: bool = False) -> 
     held = store.held_by(opened, space, configs=configs)
     if not held.trials:
         raise BadRun(f"The search in {folder} has no trial yet. Go on with: caviar tune --resume {folder}")
-    zooms = tuple(zoom for _, begun in sorted(store.begun_in(opened).items()) for zoom in begun.zooms)
+    zooms = tuple(zoom for _, begun in sorted(held.begun.items()) for zoom in begun.zooms)
     metric: MetricName = data["metric"]
     study = Study(space, metric, tuple(held.trials), zooms, opened)
     summary = read_summary(folder)

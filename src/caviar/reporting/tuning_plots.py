@@ -27,6 +27,9 @@ _LINES = 60
 _MARKS = 400
 """Marks of one panel that stay vectors."""
 
+_DPI = 110
+"""Of the rasters of a picture with many panels."""
+
 _ZOOMS = 8
 """Zooms that are shaded, evenly chosen among all."""
 
@@ -55,9 +58,9 @@ def best_so_far(reached: Reached, generations: Numbers, ranked_by: str) -> str:
     axes.scatter(
         numbers[known],
         _within(values[known], low, high),
-        s=5 if many else 12,
+        s=7 if many else 14,
         color=TRAIN,
-        alpha=0.25 if many else 0.5,
+        alpha=0.5 if many else 0.6,
         linewidths=0,
         rasterized=many,
         label="one trial",
@@ -96,7 +99,7 @@ def curves(found: Sequence[tuple[int, Numbers]], best: int, loss_name: str) -> s
     own = next((curve for number, curve in found if number == best), None)
     if own is not None:
         axes.plot(np.arange(1, len(own) + 1), own, color=BEST, linewidth=1.8, label=f"trial {best}, the best")
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="upper right")
     axes.set_yscale("log")
     axes.set_ylim(0.9 * low, high)
     drawing.logarithmic(axes.yaxis)
@@ -145,7 +148,7 @@ def settings(study: Study, reached: Numbers, label: str, best: int) -> str:
         if not isinstance(dimension, Choice):
             for number, zoom in enumerate(zooms):
                 _shade(axes, zoom.region.get(name), dimension, (number + 1) / len(zooms))
-        many = len(having) > _MARKS
+        many = len(having) * len(names) > 3 * _MARKS
         axes.scatter(
             x,
             shown[having],
@@ -163,7 +166,7 @@ def settings(study: Study, reached: Numbers, label: str, best: int) -> str:
             axes.plot(place[chosen], shown[chosen], "*", color=BEST, markersize=10)
         axes.set_title(f"1 - {name}" if isinstance(dimension, OneMinusLogUniform) else words.name_of(name))
         axes.set_ylabel(label, fontsize=8)
-    return drawing.svg(figure)
+    return drawing.svg(figure, dpi=_DPI)
 
 
 def _some(zooms: Sequence[Zoom]) -> list[Zoom]:
@@ -198,13 +201,13 @@ def _places(axes: Axes, dimension: Dimension, values: Sequence[Any], name: str) 
 
 
 def _shade(axes: Axes, ends: tuple[Any, ...] | None, dimension: Dimension, late: float) -> None:
-    """The region of a zoom; later ones are darker and reach less high, so that all can be seen."""
+    """The region of a zoom; the last is the darkest; later ones reach less high, so that all can be seen."""
     if not ends or not all(isinstance(end, (int, float)) for end in ends):
         return
     low, high = float(min(ends)), float(max(ends))
     if isinstance(dimension, OneMinusLogUniform):
         low, high = 1 - high, 1 - low
-    axes.axvspan(low, high, ymax=1.0 - 0.25 * late, color=GOOD, alpha=0.06 + 0.08 * late, linewidth=0)
+    axes.axvspan(low, high, ymax=1.0 - 0.25 * late, color=GOOD, alpha=0.16 if late == 1 else 0.045, linewidth=0)
 
 
 def rungs(trials: Sequence[Trial]) -> str:

@@ -291,11 +291,20 @@ def _front(kept: Kept) -> dict[str, Any] | None:
                 "trial": row["trial"],
                 "value": tuning_words.metric(row["values"][0], metric, task),
                 "other": words.number(row["values"][1]),
+                "standing": _standing(row),
                 "settings": tuning_words.point(row["params"]),
             }
             for row in front["trials"]
         ],
     }
+
+
+def _standing(row: Mapping[str, Any]) -> str:
+    """What noise lets be said of a trial on the front."""
+    told = ["as good as the best, as far as these rows can tell"] if row["as_good_as_best"] else []
+    if row["no_better_than"]:
+        told.append(f"not shown to be better than trial {row['no_better_than'][0]}, which costs less")
+    return "; ".join(told)
 
 
 def _again(kept: Kept) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from caviar.reporting.story import held_out_error
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName
 from caviar.training.record import Run
 from caviar.training.scores import Score, row_plan
+from caviar.tuning.front import Front
 from caviar.tuning.search import Study
 from caviar.tuning.selection import Selection
 from caviar.tuning.trials import LOSS_DECIDES, Trial
@@ -176,6 +177,24 @@ def of_selection(selection: Selection, rows: Split) -> dict[str, Any]:
                 "cost": one.cost,
             }
             for one in selection.candidates
+        ],
+    }
+
+
+def of_front(found: Front, objectives: Sequence[str]) -> dict[str, Any]:
+    """The trials that no other beats in all objectives."""
+    return {
+        "objectives": list(objectives),
+        "smallest_as_good": found.smallest_as_good.number,
+        "trials": [
+            {
+                "trial": member.trial.number,
+                "values": list(member.trial.outcome.values),
+                "params": dict(member.trial.values),
+                "as_good_as_best": member.as_good_as_best,
+                "no_better_than": list(member.no_better_than),
+            }
+            for member in found.members
         ],
     }
 

@@ -9,7 +9,9 @@
 The test rows stay sealed: a search chooses by dev rows, and `caviar improve` proves on test rows what it chose.
 """
 
+import contextlib
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
@@ -21,6 +23,7 @@ from caviar.data.read import read
 from caviar.data.split import Split
 from caviar.data.table import Table
 from caviar.data.task import Task
+from caviar.errors import BadSpace
 from caviar.files import write_atomically
 from caviar.network.config import Config
 from caviar.reporting.asked_metric import check_defined, task_for
@@ -39,22 +42,32 @@ from caviar.reporting.tuning_result import (
     headline,
     of_chosen,
     of_data,
+    of_front,
     of_selection,
     of_study,
     plain,
 )
 from caviar.training.lanes import lanes
-from caviar.training.metrics import MetricName, metric_for
+from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for
 from caviar.training.plan import written_out
 from caviar.training.saved import Model, save
 from caviar.training.score_files import ScoreFiles
 from caviar.training.workbench import Workbench
+from caviar.tuning.cluster import cluster as workers_of
+from caviar.tuning.defaults import default_space
+from caviar.tuning.earlier import LIKE, prior_from
+from caviar.tuning.front import Direction, front
+from caviar.tuning.kept_space import plain_space
+from caviar.tuning.likeness import figures_of
+from caviar.tuning.objectives import objectives_of
+from caviar.tuning.proposers import proposer_for
 from caviar.tuning.search import Study
 from caviar.tuning.selection import select
 from caviar.tuning.space import Space
-from caviar.tuning.storage import shown
+from caviar.tuning.storage import is_url, shown
 from caviar.tuning.strategy import StrategyName
 from caviar.tuning.tune import tune
+from caviar.tuning.tune_networks import TRIALS
 
 
 def tune_networks(
@@ -66,8 +79,13 @@ def tune_networks(
     metric: MetricName | None = None,
     trials: int | None = None,
     seconds: float | None = None,
+    proposals: str | None = None,
+    rungs: str | None = None,
+    objectives: Sequence[str] = ("error",),
     strategy: StrategyName | None = None,
     storage: str | None = None,
+    cluster: str | None = None,
+    warm_start: Sequence[str | Path] = (),
     dev: str | float | None = None,
     test: str | float | None = None,
     group: str | None = None,
@@ -93,8 +111,14 @@ def tune_networks(
         metric: what is optimised; None is error or rmse.
         trials: configs in all; None is 64, or as many as the seconds allow.
         seconds: no generation is begun that would end much later.
+        proposals: a word for who proposes points; None is coarse to fine.
+        rungs: "none", "halving" or "hyperband"; None is "none".
+        objectives: "error" - the metric - and what else is to be small: "size", "prediction_cost".
         strategy: "panda" or "caviar"; None: by how many networks the budget allows.
         storage: URL of a database for the study; None is study.log in the run folder.
+        cluster: address of a Ray cluster that trains, or "local"; None: this process. It changes no result, so that a
+            search may go on elsewhere.
+        warm_start: run folders, journals or URLs of searches on other data, which tell where to look first.
         dev: rows to choose by: a share, a number of rows, or a file; None follows the course's rule.
         test: rows that stay sealed, likewise; 0 for none.
         group: rows with the same value in this column are in one set; this and the next are as in `split`.
@@ -118,6 +142,7 @@ def tune_networks(
     """
     began = monotonic()
     tell = listener or Silent()
+    _check(space, trials, seconds, proposals, objectives)
     table = read(data, target, types=types)
     if metric is not None and task is None:
         task = task_for(metric, table)
@@ -127,17 +152,22 @@ def tune_networks(
     check_defined(optimised, rows)
     start = written_out((config or Config()).changed(seed=seed, rows=1.0), rows)
     lanes([start], rows)
+    earlier = [str(where) if is_url(where) else str(Path(where).absolute()) for where in warm_start]
     asked = {
         "command": "tune",
         "data": named(data),
         "target": table.target.name if table.target is not None else target,
-        "space": None if space is None else repr(space),
+        "space": None if space is None else plain(plain_space(space)),
         "config": None if config is None else config.to_json(),
         "metric": metric,
         "trials": trials,
         "seconds": seconds,
+        "proposals": proposals,
+        "rungs": rungs,
+        "objectives": list(objectives),
         "strategy": strategy,
         "storage": None if storage is None else shown(storage),
+        "warm_start": [shown(where) for where in earlier],
         **division.asked,
         "task": task,
         "seed": seed,
@@ -157,12 +187,18 @@ def tune_networks(
             tell=tell,
             again=again,
             began=began - folder.seconds_before,
+            start=start,
+            cluster=cluster,
+            earlier=earlier,
             settings={
                 "space": space,
                 "base": config,
                 "metric": optimised,
                 "trials": trials,
                 "seconds": seconds,
+                "proposals": proposals,
+                "rungs": None if rungs == "none" else rungs,
+                "objectives": objectives,
                 "strategy": strategy,
                 "storage": storage,
                 "seed": seed,
@@ -187,6 +223,26 @@ def reopen(folder: Path) -> Tuned | None:
     return None if content is None else Tuned(folder, content)
 
 
+def _check(
+    space: Space | None, trials: int | None, seconds: float | None, proposals: str | None, objectives: Sequence[str]
+) -> None:
+    """Refuse what cannot be searched before a folder is made.
+
+    Raises:
+        BadSpace: a budget that is not above 0, unknown words, or a space that names what is no setting.
+    """
+    if (trials is not None and trials < 1) or (seconds is not None and not 0 < seconds < math.inf):
+        given = f"--trials {trials}" if trials is not None and trials < 1 else f"--seconds {seconds:g}"
+        raise BadSpace(
+            f"A search needs at least 1 trial and more than 0 seconds, got {given}. Leave it out for {TRIALS} trials."
+        )
+    if space is not None:
+        space.check_settings()
+    if proposals is not None:
+        proposer_for(proposals)
+    objectives_of(objectives)
+
+
 @dataclasses.dataclass(eq=False)
 class _Search:
     """One search under way."""
@@ -198,6 +254,9 @@ class _Search:
     tell: Listener
     again: str
     began: float
+    start: Config
+    cluster: str | None
+    earlier: Sequence[str]
     settings: dict[str, Any]
 
     def __post_init__(self) -> None:
@@ -220,14 +279,7 @@ class _Search:
             self.tell.say(line)
         self.tell.stage("Search")
         teller = SearchTeller(self.tell, self.metric, self.split.task)
-        study = tune(
-            self.split,
-            **self.settings,
-            folder=path,
-            callbacks=[teller.training],
-            say=teller.decided,
-            tell=teller.generation,
-        )
+        study = self._searched(teller)
         self.folder.spent(self.seconds)
         self.tell.stage("Last comparison, with fresh seeds")
         chosen = self._chosen(study)
@@ -236,6 +288,7 @@ class _Search:
             | {
                 "best": of_chosen(chosen, self.split, self.metric) if chosen.run is not None else None,
                 "selection": None if chosen.selection is None else of_selection(chosen.selection, self.split),
+                "front": self._front(study),
                 "strategy": teller.strategy,
                 "networks_trained": self._networks(study),
                 "seconds": round(self.seconds, 1),
@@ -253,6 +306,40 @@ class _Search:
         for line in headline(content) if content["best"] else ():
             self.tell.say(line)
         return Tuned(path, content)
+
+    def _searched(self, teller: SearchTeller) -> Study:
+        """The study; trained by this process, or by a cluster."""
+        prior = None
+        if self.earlier:
+            if self.settings["space"] is None:  # the same one for the search and for what earlier ones tell it
+                trials = self.settings["trials"] or (TRIALS if self.settings["seconds"] is None else None)
+                self.settings["space"] = default_space(self.start, self.split, trials=trials)
+            prior = prior_from(self.earlier, self.settings["space"], self.split)
+            known = ", ".join(f"{one.name} ({one.likeness:.0%} alike)" for one in prior.earlier)
+            self.tell.say(f"earlier searches: {known or 'none has settings that are searched here'}")
+        with contextlib.nullcontext() if self.cluster is None else workers_of(self.cluster) as crew:
+            study = tune(
+                self.split,
+                **self.settings,
+                prior=prior,
+                crew=crew,
+                folder=self.folder.path,
+                callbacks=[teller.training],
+                say=teller.decided,
+                tell=teller.generation,
+            )
+        study.optuna.set_user_attr(LIKE, figures_of(self.split))
+        return study
+
+    def _front(self, study: Study) -> dict[str, Any] | None:
+        """The trials that no other beats in all objectives; None where there is one objective."""
+        objectives = self.settings["objectives"]
+        if len(objectives) < 2:
+            return None
+        first: Direction = "maximize" if self.metric in LARGER_IS_BETTER else "minimize"
+        others: list[Direction] = ["minimize"] * (len(objectives) - 1)
+        found = front(study.trials, [first, *others])
+        return of_front(found, objectives)
 
     def _data(self) -> dict[str, Any]:
         """What the report says of the data and of the request."""

@@ -18,7 +18,8 @@ def value(name: str, given: Any) -> str:
         return "yes" if given else "no"
     if isinstance(given, float):
         close = name in ("beta1", "beta2", "momentum", "average_weights") and 0.9 < given < 1
-        return f"{given:.{max(3, 2 - math.floor(math.log10(1 - given)))}f}" if close else words.number(given)
+        digits = 1 - math.floor(math.log10(1 - given)) if close else 0
+        return f"{given:.{digits}f}".rstrip("0") if close else words.number(given)
     return f"{given:,}" if isinstance(given, int) else str(given)
 
 

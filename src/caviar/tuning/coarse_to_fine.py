@@ -1,36 +1,74 @@
-"""Coarse to fine: zooms into the region of the good points, and writes down each zoom and why.
+"""Coarse to fine: zooms into the regions of the good points, again and again, and writes down each zoom and why.
 
-The first generation is drawn at random from the whole space. Every later one looks at the best points so far, draws
-most of its points from the box that they span - on each dimension's own scale - and a few from the whole space, in
-case the good region is elsewhere.
+1. Coarse: the first points are spread evenly over the whole space, every setting on its own scale.
+2. The good points so far - a fifth of them, at most 25, and those that noise cannot tell from the best - are parted
+   into `regions`, each a box on the scales and a weight for every option of a choice.
+3. Many points are drawn: from the boxes, around a good point, at a good point with a setting or two from anywhere on
+   their scale, some anywhere. The `trend` through all tried points chooses among them those that promise most; where
+   there are several regions, some points are kept for each.
+4. Every tenth point is drawn from the whole space, whatever the trend says: the good region may be elsewhere.
+
+As points gather the boxes shrink: coarse becomes fine. Where the best point lies on the edge of its box, the box is
+widened instead.
+
+What a generation takes is bounded: the trend is told of at most `_MOST_TRIED` trials, the best half and an even choice
+of the others.
 """
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from caviar.tuning.dimensions import Choice, Dimension
-from caviar.tuning.propose import Proposal, Request, Zoom, anywhere, drawn_together
-from caviar.tuning.space import Point
+from caviar.arrays import Numbers, Whole
+from caviar.tuning.dimensions import Choice
+from caviar.tuning.front import by_front
+from caviar.tuning.low_discrepancy import LowDiscrepancy
+from caviar.tuning.promise import Promise
+from caviar.tuning.propose import (
+    Known,
+    Proposal,
+    Request,
+    Tried,
+    stream_of,
+)
+from caviar.tuning.regions import Region, regions
+from caviar.tuning.space import Point, Space
+from caviar.tuning.together import BY_CLASS
+from caviar.tuning.trend import Trend, features, one_thread
+from caviar.tuning.zooms import zoom
 
-GOOD_SHARE = 0.2
-"""Share of the points so far whose region is searched next; at least `GOOD_LEAST` points."""
+COARSE = 8
+"""Points that are spread over the whole space before there is something to see."""
 
-GOOD_LEAST = 4
-ELSEWHERE_SHARE = 0.2
-"""Share of a generation that is still drawn from the whole space."""
+GOOD_SHARE, GOOD_LEAST, GOOD_MOST = 0.2, 4, 25
+"""Share of the points so far whose regions are searched next, and its bounds."""
 
-_MARGIN = 0.05
-"""Part of a dimension's scale by which the box is widened on either side."""
+ELSEWHERE = 10
+"""One in so many points is drawn from the whole space."""
+
+TURN = 4
+"""Where there are several regions, one in so many points is chosen among those of one region, of each in turn."""
+
+_DRAWN, _DRAWN_ELSEWHERE = 300, 0.1
+"""Points from which the trend chooses, and the share of them from anywhere."""
+
+_IN_BOX, _AROUND_POINT = 0.35, 0.7
+"""Of the others, drawn by a random number in [0, 1): below the first from the box of a region, below the second around
+a good point, and above it a good point with a few settings drawn from their whole scale."""
+
+_DEVIATION, _KEPT, _CHANGED = 0.2, 0.7, 1.5
+"""Around a good point: standard deviation as a part of the box, and chance that a setting stays as it is; and how many
+settings are drawn from their whole scale, on average."""
+
+_MOST_TRIED, _FITTED_ON = 250, 120
 
 
 @dataclasses.dataclass(frozen=True)
 class CoarseToFine:
-    """Most points from the region of the good ones so far, on the right scales.
+    """Most points from the regions of the good ones so far, on the right scales.
 
-    Source: course section 6.
+    Source: course section 6; regions that follow the trend: Eriksson et al. 2019 (TuRBO), arXiv 1910.01739.
     """
 
     @property
@@ -39,51 +77,151 @@ class CoarseToFine:
         return False
 
     def __call__(self, request: Request) -> Proposal:
-        """The points of a generation, and the zoom that they are drawn from."""
-        space, tried = request.space, request.tried
-        everywhere = anywhere(space)
-        if len(tried) < 2 * GOOD_LEAST:
-            return Proposal(drawn_together(request, everywhere))
-        best = sorted(tried, key=lambda one: one.criterion)[: max(GOOD_LEAST, round(GOOD_SHARE * len(tried)))]
-        boxes = {
-            name: _box(dimension, [one.point[name] for one in best if name in one.point])
-            for name, dimension in space.items()
-        }
+        """The points of a generation, and the zooms that they are drawn from."""
+        tried = ranked(request.tried)
+        if len(tried) < COARSE:
+            return LowDiscrepancy()(request)
+        with one_thread():
+            return self._fine(request, tried)
 
-        def draw(stream: np.random.Generator) -> Point:
-            if stream.random() < ELSEWHERE_SHARE:
-                return everywhere(stream)
-            return space.active({name: _within(space[name], boxes[name], stream) for name in space})
+    def _fine(self, request: Request, tried: Sequence[Tried]) -> Proposal:
+        """The points of a generation after the coarse ones."""
+        told = [tried[i] for i in _kept(len(tried))]
+        x = features(request.space, [one.point for one in told])
+        trend = Trend(request.space, x, list(range(len(told))), fitted_on=_FITTED_ON)
+        good = _good(tried)
+        found = regions(request.space, [one.point for one in tried[:good]], x[:good], trend)
+        best = float(trend.at(x[:good])[0].min())
+        points = _Generation(request, found, trend, best).points()
+        zooms = tuple(zoom(request, region, good, len(found), trend.relevance) for region in found)
+        return Proposal(points, zooms)
 
-        return Proposal(drawn_together(request, draw), (_zoom(request, boxes, len(best)),))
 
+def ranked(tried: Sequence[Tried]) -> list[Tried]:
+    """The best first: complete ones by their criterion, then those pruned at a rung by theirs; without failed ones.
 
-def _zoom(request: Request, boxes: dict[str, list[float]], good: int) -> Zoom:
-    space = request.space
-    region = {
-        name: tuple(dict.fromkeys(space[name].at(u) for u in box))
-        if isinstance(space[name], Choice)
-        else (space[name].at(box[0]), space[name].at(box[-1]))
-        for name, box in boxes.items()
-    }
-    width = {name: box[-1] - box[0] for name, box in boxes.items() if not isinstance(space[name], Choice)}
-    narrowest = sorted(width, key=lambda name: width[name])[:2]
-    reason = f"the best {good} of {len(request.tried)} points lie here" + (
-        f"; {' and '.join(narrowest)} narrowed most" if narrowest else ""
+    With several objectives by the front on which they lie, those in its emptier parts first.
+    """
+    if max((len(one.values) for one in tried), default=0) > 1:
+        tried = by_front(tried)
+    return sorted(
+        (one for one in tried if np.isfinite(one.criterion)), key=lambda one: (not one.complete, one.criterion)
     )
-    return Zoom(request.generation, good, region, reason)
 
 
-def _box(dimension: Dimension, values: Sequence[Any]) -> list[float]:
-    """Where the good points lie: (low, high) on the scale, or the place of each one's option."""
-    places = [dimension.place(value) for value in values] or [0.0, 1.0]
-    if isinstance(dimension, Choice):
-        return sorted(places)
-    return [max(0.0, min(places) - _MARGIN), min(1.0, max(places) + _MARGIN)]
+def _kept(n: int) -> list[int]:
+    """Places, in the ranking, of the trials that the trend is told of."""
+    if n <= _MOST_TRIED:
+        return list(range(n))
+    half = _MOST_TRIED // 2
+    return [*range(half), *np.linspace(half, n - 1, _MOST_TRIED - half).round().astype(int).tolist()]
 
 
-def _within(dimension: Dimension, box: Sequence[float], stream: np.random.Generator) -> Any:
-    """A value from the box; of a choice, an option as often as the good points have it."""
-    if isinstance(dimension, Choice):
-        return dimension.at(box[int(stream.integers(len(box)))])
-    return dimension.at(box[0] + stream.random() * (box[-1] - box[0]))
+def _good(tried: Sequence[Tried]) -> int:
+    """How many of the ranked points are good: a share, and those that noise cannot tell from the best one."""
+    share = min(len(tried), GOOD_MOST, max(GOOD_LEAST, round(GOOD_SHARE * len(tried))))
+    best = tried[0]
+    alike = sum(one.complete and one.criterion <= best.criterion + best.noise for one in tried[: 2 * share])
+    return max(share, alike) if len(best.values) < 2 else share
+
+
+class _Generation:
+    """The points of one generation, drawn and chosen."""
+
+    def __init__(self, request: Request, found: Sequence[Region], trend: Trend, best: float) -> None:
+        self._request, self._found, self._trend, self._best = request, found, trend, best
+        self._space, self._together = request.space, request.together
+        self._stream, self._known = stream_of(request), Known(request)
+
+    def points(self) -> list[Point]:
+        """Leaders first, then those that follow them, in turn."""
+        first = min(self._together.leaders, self._request.n)
+        leaders = self._choose([None], first, [])
+        return [*leaders, *self._choose(leaders, self._request.n - first, leaders)]
+
+    def _choose(self, leaders: Sequence[Point | None], n: int, beside: list[Point]) -> list[Point]:
+        """So many points, each following one of the leaders, in turn; None: free ones."""
+        if n == 0:
+            return []
+        each = _DRAWN // len(leaders)
+        places, whence = (np.concatenate(p) for p in zip(*(self._drawn(each, one) for one in leaders), strict=True))
+        group = np.repeat(np.arange(len(leaders)), each)
+        x = _as_features(self._space, places)
+        promise = Promise(self._trend, x, features(self._space, beside), self._best)
+        points: list[Point] = []
+        for number in range(n):
+            leader, among = leaders[number % len(leaders)], group == number % len(leaders)
+            turn, rest = divmod(self._request.proposed + len(beside) + number, TURN)
+            if rest == 0 and len(self._found) > 1:
+                among = among & (whence == turn % len(self._found))
+            blind = (self._request.proposed + len(beside) + number + 1) % ELSEWHERE == 0
+            chosen, point = None, Point()
+            for _ in range(2 * _DRAWN):
+                chosen = None if blind else promise.choose(among)
+                row = self._stream.random(len(self._space)) if chosen is None else places[chosen]
+                point = self._space.point(dict(zip(self._space, row.tolist(), strict=True)))
+                if leader is not None:
+                    point = self._together.follow(point, leader, self._stream)
+                if self._together.allowed(point) and point not in self._known:
+                    break
+            if chosen is not None:
+                promise.believe(chosen)
+            self._known.add(point)
+            points.append(point)
+        return points
+
+    def _drawn(self, n: int, leader: Point | None) -> tuple[Numbers, Whole]:
+        """Places of points among which is chosen, (n, settings), and the region of each, -1 for those from anywhere."""
+        whence = np.sort(self._stream.choice(len(self._found), n, p=self._shares()))
+        parts = [self._from_region(region, int((whence == i).sum())) for i, region in enumerate(self._found)]
+        places = np.concatenate(parts)
+        elsewhere = self._stream.random(n) < _DRAWN_ELSEWHERE
+        whence[elsewhere] = -1
+        places[elsewhere] = self._stream.random((int(elsewhere.sum()), len(self._space)))
+        if leader is not None:
+            for column, name in enumerate(self._space):
+                if name in self._together.decides and name in leader:
+                    place = self._space[name].place(leader[name])
+                    spread = 0.1 * self._stream.normal(size=n) if name in BY_CLASS else 0.0
+                    places[:, column] = np.clip(place + spread, 0, 1)
+        return places, whence
+
+    def _shares(self) -> Numbers:
+        """Of the drawn points, the share of each region: half in equal parts, half by its number of good points."""
+        sizes = np.array([len(region.points) for region in self._found], float)
+        return 0.5 / len(sizes) + 0.5 * sizes / sizes.sum()
+
+    def _from_region(self, region: Region, n: int) -> Numbers:
+        """Places of points from a region, (n, settings): from its boxes, around its points, or at one but for a few."""
+        stream, kind = self._stream, self._stream.random(n)
+        whose = stream.integers(len(region.points), size=n)
+        own = features(self._space, region.points)[whose]
+        stays = np.where(kind < _IN_BOX, 0.0, np.where(kind < _AROUND_POINT, _KEPT, 1 - _CHANGED / len(self._space)))
+        places = np.empty((n, len(self._space)))
+        for column, (name, dimension) in enumerate(self._space.items()):
+            box = region.boxes[name]
+            if isinstance(dimension, Choice):
+                numbers = stream.choice(len(dimension.options), n, p=box.weights)
+                inside = near = (numbers + 0.5) / len(dimension.options)
+            else:
+                inside = box.low + stream.random(n) * box.width
+                near = own[:, column] + _DEVIATION * box.width * stream.normal(size=n)
+            fresh = np.select([kind < _IN_BOX, kind < _AROUND_POINT], [inside, near], stream.random(n))
+            places[:, column] = np.clip(np.where(stream.random(n) < stays, own[:, column], fresh), 0, 1)
+        return places
+
+
+def _as_features(space: Space, places: Numbers) -> Numbers:
+    """Features of the points at these places: what is not searched under a condition is in the middle."""
+    x = places.copy()
+    names = list(space)
+    for column, dimension in enumerate(space.values()):
+        if isinstance(dimension, Choice):
+            number = np.minimum((places[:, column] * len(dimension.options)).astype(int), len(dimension.options) - 1)
+            x[:, column] = (number + 0.5) / len(dimension.options)
+    for name in space.order:
+        column = names.index(name)
+        for parent, allowed in space.conditions.get(name, {}).items():
+            values = [space[parent].at(u) for u in x[:, names.index(parent)].tolist()]
+            x[[value not in allowed for value in values], column] = 0.5
+    return x

@@ -15,8 +15,7 @@ from scipy import stats
 
 from caviar.arrays import Numbers, Whole
 from caviar.errors import BadSpace
-from caviar.tuning.networks import HALVES
-from caviar.tuning.noise import LEVEL, beyond
+from caviar.tuning.noise import HALVES, LEVEL, beyond
 from caviar.tuning.propose import Tried
 from caviar.tuning.trials import Outcome, Trial
 

@@ -8,12 +8,10 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 
-from caviar.tuning.dimensions import Choice, Dimension, Integer
+from caviar.tuning.course_order import IMPORTANCE
+from caviar.tuning.dimensions import Dimension
 from caviar.tuning.propose import Proposal, Request
 from caviar.tuning.space import Point, Space
-
-FIRST = ("learning_rate", "momentum", "beta1", "units", "batch_size", "layers", "decay_rate")
-"""Settings that get a second value before others, in this order; by the course's order of importance."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +19,9 @@ class Grid:
     """All combinations of a few values of every setting, as many as there are trials for.
 
     One axis after the other gets one value more, the one with the fewest first and among those the one that matters
-    most (`FIRST`), as long as the whole grid has no more points than the search may try. The values of an axis are the
-    middles of equal parts of its scale: two learning rates in [1e-4, 1] are 1e-3 and 0.1. An axis with one value has
-    the middle of its scale.
+    most (`IMPORTANCE`), as long as the whole grid has no more points than the search may try. The values of an axis are
+    the middles of equal parts of its scale: two learning rates in [1e-4, 1] are 1e-3 and 0.1. An axis with one value
+    has the middle of its scale.
 
     What a program is compiled for changes slowest, so that a generation needs few programs.
     """
@@ -66,7 +64,7 @@ def grid_points(space: Space, most: int, slow: tuple[str, ...] = ()) -> Iterator
 def grid_levels(space: Mapping[str, Dimension], most: int) -> dict[str, int]:
     """How many values each axis of the grid has."""
     levels = dict.fromkeys(space, 1)
-    rank = {name: (FIRST.index(name) if name in FIRST else len(FIRST)) for name in space}
+    rank = {name: IMPORTANCE.index(name) if name in IMPORTANCE else len(IMPORTANCE) for name in space}
     room = {name: _values(dimension) for name, dimension in space.items()}
     open_ = [name for name in space if room[name] > 1]
     while open_:
@@ -78,12 +76,9 @@ def grid_levels(space: Mapping[str, Dimension], most: int) -> dict[str, int]:
     return levels
 
 
+_MANY = 1_000_000
+
+
 def _values(dimension: Dimension) -> int:
     """How many different values a dimension has, at most a million."""
-    match dimension:
-        case Choice():
-            return len(dimension.options)
-        case Integer():
-            return min(1_000_000, dimension.high - dimension.low + 1)
-        case _:
-            return 1_000_000
+    return min(_MANY, dimension.levels or _MANY)

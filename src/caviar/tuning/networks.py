@@ -18,15 +18,15 @@ from caviar.training.plan import last_epoch
 from caviar.training.population import Callback, Progress, Rung, train
 from caviar.training.record import Run
 from caviar.training.scores import Score, answers_of, constant_score, networks_for, row_plan, score_of
-from caviar.tuning.noise import Standing, halves, jitters
+from caviar.tuning.noise import HALVES, Standing, halves, jitters
 from caviar.tuning.objectives import Objective, costs
 from caviar.tuning.rungs import Rungs, go_on, may_stop
 from caviar.tuning.search import Entry
 from caviar.tuning.trials import LOSS_DECIDES, Outcome, Trial, criterion, outcome_of
 
-HALVES, RUNGS = "caviar:halves", "caviar:rungs"
-"""Facts of an outcome: see `noise.halves`; the values of the rungs where there are several objectives, for which Optuna
-has no intermediate values."""
+RUNGS = "caviar:rungs"
+"""The fact of an outcome that keeps the values of its rungs where there are several objectives, for which Optuna has no
+intermediate values."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -17,7 +17,10 @@ from caviar.arrays import Mask, Numbers
 LEVEL = 0.95
 """Chance with which a config that belongs among the best goes on at all rungs of its training, as far as noise goes."""
 
-HALVES = 32
+HALVES = "caviar:halves"
+"""The fact of an outcome that keeps its `halves`."""
+
+_HALVES = 32
 """Random halves of the rows by which trials are compared when their rows are no longer at hand."""
 
 _AS_IF = 4
@@ -96,23 +99,23 @@ def halves(rows: Numbers) -> Numbers:
     """What is left of a config's rows when they are gone: how much worse one random half of them does than the mean.
 
     The halves follow from the number of rows alone. Of two configs on equal rows the mean square of the difference of
-    their halves is the variance of their paired difference, known as if from `HALVES` observations.
+    their halves is the variance of their paired difference, known as if from as many observations.
 
     Args:
         rows: see `Standing`.
 
     Returns:
-        Shape (HALVES,), to six digits.
+        Shape (32,), to six digits.
 
     Source: McCarthy 1969 (half-sample replication).
     """
-    signs = np.random.Generator(np.random.Philox(key=len(rows))).integers(0, 2, size=(HALVES, len(rows)), dtype=np.int8)
-    centred = rows - rows.mean()
-    sums = (2.0 * signs - 1) @ centred / max(1, len(rows))
+    stream = np.random.Generator(np.random.Philox(key=len(rows)))
+    drawn = stream.integers(0, 2, size=(_HALVES, len(rows)), dtype=np.int8)
+    sums = (2.0 * drawn - 1) @ (rows - rows.mean()) / max(1, len(rows))
     return np.array([float(f"{value:.6g}") for value in sums])
 
 
 def beyond(difference: float, one: Numbers, other: Numbers, chance: float) -> bool:
     """Whether a difference of criteria is above what the halves of both leave to noise, one-sided."""
     spread = float(np.sqrt(np.square(np.asarray(one) - np.asarray(other)).mean()))
-    return difference > float(stats.t.isf(chance, HALVES)) * spread
+    return difference > float(stats.t.isf(chance, _HALVES)) * spread

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import optuna
 
 from caviar.tuning import store
+from caviar.tuning.front import by_front
 from caviar.tuning.plan import Entry, Plan, Records, Study
 from caviar.tuning.propose import Proposal, Request, Tried, Zoom
 from caviar.tuning.sharing import shares
@@ -130,6 +131,8 @@ class Progress:
         until = generation - 1 if plan.propose.ahead else generation
         known = [self._tried[one] for one in sorted(self._tried) if one < until]
         tried = list(itertools.chain(self._others, *known))
+        if len(self._signs) > 1:
+            tried = by_front(tried)
         own = plan.trials - len(plan.given)
         of, together = min(left, own), plan.together(generation)
         return Request(plan.space, tried, wanted - given, generation, plan.seed, together, of, own - of)

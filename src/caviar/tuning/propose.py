@@ -6,6 +6,7 @@ trials of earlier generations, so that a resumed search proposes the same again.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -98,6 +99,20 @@ class Proposer(Protocol):
         ...
 
 
+SMALLEST, LARGEST = 4, 64
+"""Points of a generation, at least and at most."""
+
+
+def generation_size(trials: int) -> int:
+    """Points per generation of a search of so many trials: about as many as there are generations.
+
+    Small generations learn from each other sooner, large ones train more networks at a time. `benchmarks/search.py`
+    measures both: sizes 4, 10 and 22 for 20, 100 and 500 trials reach at equal trials what TPE does one trial at a
+    time, and take a fraction of its time.
+    """
+    return min(LARGEST, max(SMALLEST, round(math.sqrt(trials))))
+
+
 def stream_of(request: Request) -> np.random.Generator:
     """The random numbers of a generation."""
     return np.random.Generator(np.random.Philox(key=request.seed, counter=[0, 4, request.generation, 0]))
@@ -112,10 +127,20 @@ def key_of(point: Point) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(point.items()))
 
 
-def keys_tried(request: Request) -> set[tuple[tuple[str, Any], ...]]:
-    """The keys of the points that were tried; none where no dimension is discrete, and points never meet again."""
-    discrete = all(isinstance(dimension, (Integer, Choice)) for dimension in request.space.values())
-    return {key_of(one.point) for one in request.tried} if discrete else set()
+class Known:
+    """The points that were tried, and those proposed beside them: where all is discrete, none should come twice."""
+
+    def __init__(self, request: Request) -> None:
+        self._discrete = all(isinstance(dimension, (Integer, Choice)) for dimension in request.space.values())
+        self._keys = {key_of(one.point) for one in request.tried} if self._discrete else set()
+
+    def __contains__(self, point: Point) -> bool:
+        return self._discrete and key_of(point) in self._keys
+
+    def add(self, point: Point) -> None:
+        """A point that is proposed."""
+        if self._discrete:
+            self._keys.add(key_of(point))
 
 
 def drawn_together(
@@ -131,17 +156,16 @@ def drawn_together(
         draw: draws one point.
         first: the first draw of each point; none: they are drawn, too.
     """
-    stream, together, known = stream_of(request), request.together, keys_tried(request)
+    stream, together, known = stream_of(request), request.together, Known(request)
     points: list[Point] = []
     for number in range(request.n):
         leader = points[number % together.leaders] if number >= together.leaders else None
         point = _led(first[number] if number < len(first) else draw(stream), leader, together, stream)
         for _ in range(REDRAWS):
-            if together.allowed(point) and key_of(point) not in known:
+            if together.allowed(point) and point not in known:
                 break
             point = _led(draw(stream), leader, together, stream)
-        if known:
-            known.add(key_of(point))
+        known.add(point)
         points.append(point)
     return points
 

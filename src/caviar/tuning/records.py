@@ -132,6 +132,29 @@ class Curves:
             warnings.warn(f"The curves of trial {trial_id} cannot be read: {path} is damaged ({error}).", stacklevel=2)
             return {}
 
+    def curve_of_all(self, generation: int, name: str) -> list[Numbers]:
+        """One curve of every trial of a generation, in their order: empty arrays, or an empty list, where none is kept.
+
+        Args:
+            generation: counted from 0.
+            name: of the curve.
+        """
+        path = self._file_of(generation)
+        if path is None:
+            return []
+        try:
+            with safe_open(path, framework="numpy") as file:
+                table = json.loads(file.get_tensor(f"{generation:05d}/table").tobytes())
+                lengths = table["lengths"].get(name)
+                if lengths is None:
+                    return []
+                return np.split(file.get_tensor(f"{generation:05d}/curve/{name}"), np.cumsum(lengths)[:-1])
+        except _DAMAGED as error:
+            warnings.warn(
+                f"The curves of generation {generation} cannot be read: {path} is damaged ({error}).", stacklevel=2
+            )
+            return []
+
     def note(self, generation: int, index: int, point: Point, outcome: Outcome) -> None:
         """Keep one finished point of a generation that is not finished: for judges whose points end one by one.
 

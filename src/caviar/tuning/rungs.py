@@ -92,6 +92,10 @@ class Rungs:
                 f"Rungs.least must be at most Rungs.most = {self.most}, got {self.least}. Lower least or raise most."
             )
 
+    def of_most(self, most: int) -> "Rungs":
+        """The same rungs where the config that may train longest has so many epochs, unless they say it themselves."""
+        return self if self.most else dataclasses.replace(self, most=max(most, self.least or 1))
+
     def bracket(self, generation: int, most: int | None = None) -> Bracket:
         """How a generation is judged.
 

@@ -48,6 +48,7 @@ def tune(
     crew: Crew | None = None,
     processes: int = 1,
     time_limit: float | None = None,
+    generation_size: int | None = None,
     callbacks: Sequence[Callback] = (),
     say: Callable[[str], None] = _nothing,
     tell: Told = _nothing,
@@ -80,7 +81,10 @@ def tune(
         folder: where curves and networks under way are kept; the same call goes on where it was interrupted.
         crew: of networks: who trains: a cluster (`tuning.cluster.cluster`), or None for this machine.
         processes: of a function: that call it at a time; 1 is this process.
-        time_limit: of a function: seconds that one trial may take, then its process is ended.
+        time_limit: of a function: seconds that one trial may take, then its process is ended; a single process is
+            one of its own then, too.
+        generation_size: of a function: points that are proposed at a time; None is 8, and with more than four processes
+            two for each.
         callbacks: of networks: see `train`.
         say: told in words what is decided.
         tell: told after each generation of its trials and its zooms.
@@ -114,6 +118,7 @@ def tune(
         "direction": None if direction == "minimize" else direction,
         "processes": None if processes == 1 else processes,
         "time_limit": time_limit,
+        "generation_size": generation_size,
     }
     of_rows = isinstance(what, Split)
     for name, value in (of_functions if of_rows else of_networks).items():
@@ -125,7 +130,7 @@ def tune(
     if not isinstance(what, Split):
         return tune_function(
             what,
-            space,  # pyright: ignore[reportArgumentType]  (refused in words where there is none)
+            space,
             start=start,
             direction=direction,
             trials=trials,
@@ -136,6 +141,7 @@ def tune(
             folder=place,
             processes=processes,
             time_limit=time_limit,
+            generation_size=generation_size,
             seed=seed,
             tell=tell,
         )

@@ -37,7 +37,7 @@ _PATIENCE = 0.8
 
 def tune_function(
     objective: Objective,
-    space: Space,
+    space: Space | None,
     *,
     start: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     direction: Direction | Sequence[Direction] = "minimize",
@@ -84,7 +84,7 @@ def tune_function(
     """
     began = time.monotonic()
     directions = (direction,) if isinstance(direction, str) else tuple(direction)
-    _check(objective, space, directions)
+    space = _checked(objective, space, directions)
     _check_budget(trials=trials, seconds=seconds, processes=processes, time_limit=time_limit, size=generation_size)
     size = generation_size or (_GENERATION if processes <= _GENERATION // 2 else 2 * processes)
     plan = Plan(
@@ -141,7 +141,7 @@ def _whole(space: Space, start: Mapping[str, Any]) -> dict[str, Any]:
     return space.active({name: start.get(name, dimension.at(0.5)) for name, dimension in space.items()})
 
 
-def _check(objective: Any, space: Any, directions: tuple[str, ...]) -> None:
+def _checked(objective: Any, space: Any, directions: tuple[str, ...]) -> Space:
     """Make sure of what is searched."""
     if not callable(objective):
         raise BadObjective(
@@ -159,6 +159,7 @@ def _check(objective: Any, space: Any, directions: tuple[str, ...]) -> None:
             )
     if not directions:
         raise BadSpace("caviar.tune needs at least one direction, got none. Give 'minimize' or 'maximize'.")
+    return space
 
 
 def _check_budget(

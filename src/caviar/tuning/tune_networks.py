@@ -91,13 +91,14 @@ def tune_networks(
     say(way.reason)
     space = space or default_space(start, split, trials=min(way.configs, _UNLIMITED))
     space.check_settings()
-    size, most = _generation_size(way), _most_epochs(space, start)
+    size = _generation_size(way)
+    race = race and race.of_most(_most_epochs(space, start))
     usual = CoarseToFine() if way.name == "caviar" else Nudges(IMPORTANCE, space.values_of(start))
     plan = Plan(
         space=space,
         propose=(proposer or usual) if prior is None else Warmed(proposer or usual, prior),
         trials=trials or _UNLIMITED,
-        generation_size=lambda generation: race.size(generation, size, most) if race else size,
+        generation_size=lambda generation: race.size(generation, size) if race else size,
         seed=seed,
         given=(Entry(space.values_of(start), start),),
         config=lambda point: space.config(point, start),
