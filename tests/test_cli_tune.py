@@ -52,6 +52,8 @@ def there(done, tmp_path, monkeypatch):
     """A copy of its folder, to be changed."""
     shutil.copytree(done.parent, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run" / "run.json"
+    run.write_text(run.read_text().replace(str(done.parent), str(tmp_path)))
     return tmp_path / "run"
 
 

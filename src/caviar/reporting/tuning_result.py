@@ -74,10 +74,13 @@ def headline(content: Mapping[str, Any]) -> list[str]:
     if best["trial"] == 0:
         said = f"Nothing was better than the config that the search began with: {reached} {on}."
     else:
-        said = (
-            f"Best of {count(content['trials'], 'trial')}: trial {best['trial']}, {reached} {on}; the search "
-            f"began with {tuning_words.metric(start['value'], metric, task)}."
-        )
+        began = tuning_words.metric(start["value"], metric, task)
+        again = {one["trial"]: one["standing"] for one in (content["selection"] or {"candidates": []})["candidates"]}
+        against = {
+            "worse": f"shown to be better than what the search began with ({began})",
+            "alike": f"it cannot be told from what the search began with ({began})",
+        }.get(again.get(0, ""), f"the search began with {began}")
+        said = f"Best of {count(content['trials'], 'trial')}: trial {best['trial']}, {reached} {on}; {against}."
     sealed = content["split"]["test"]
     return [said, *([f"The {sealed:,} test rows stay sealed."] if sealed else [])]
 

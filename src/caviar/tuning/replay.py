@@ -88,4 +88,5 @@ def replay_trial(
     pruned = trials[number].state == optuna.trial.TrialState.PRUNED
     until = config.changed(stop_after=epochs) if pruned and epochs else config
     runs = train(split, networks_for(until, row_plan(split)), callbacks=callbacks)
-    return Replay(number, config, tuple(runs), dict(runs[0].history), recorded)
+    curves = {name: np.asarray(curve, np.float32) for name, curve in runs[0].history.items()}  # as they are kept
+    return Replay(number, config, tuple(runs), curves, recorded)
