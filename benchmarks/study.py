@@ -8,7 +8,8 @@ size runs in a process of its own. Afterwards a fresh process opens the study as
 curve of the best.
 
 Columns: milliseconds per trial (wall and processor), those of the last tenth, megabytes that the process has grown by,
-files and megabytes of curves, megabytes of the journal, seconds to open and read all trials, milliseconds for a curve.
+megabytes and files of curves, megabytes of the journal, seconds to open and read all trials, milliseconds for one
+curve.
 """
 
 import argparse

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from caviar.errors import BadRun
 from caviar.tuning.propose import Zoom
@@ -77,7 +78,7 @@ def test_ten_thousand_trials_are_a_few_files(tmp_path):
 
 
 def test_a_kill_while_files_are_joined_leaves_no_trace(tmp_path):
-    records = Curves(tmp_path / "a")
+    records = Curves(tmp_path / "a", "this")
     for generation in range(15):
         records.keep(generation, trials(generation), ())
     parts = tmp_path / "parts"
@@ -85,7 +86,7 @@ def test_a_kill_while_files_are_joined_leaves_no_trace(tmp_path):
     records.keep(15, trials(15), ())
     shutil.copytree(tmp_path / "a", parts, dirs_exist_ok=True)  # joined, and the parts not yet removed
     assert len(list(parts.iterdir())) == 16
-    again = Curves(parts)
+    again = Curves(parts, "this")
     assert [path.name for path in parts.iterdir()] == ["generations-00000-00015.safetensors"]
     for generation in range(16):
         assert_kept(again, generation)
@@ -132,10 +133,10 @@ def test_checkpoints_go_when_their_generation_is_kept(tmp_path):
     for generation in (0, 1):
         (checkpoints / f"generation-{generation:05d}").mkdir(parents=True)
         (checkpoints / f"generation-{generation:05d}" / "lane").write_text("x", encoding="utf-8")
-    Curves(tmp_path / "curves", checkpoints=checkpoints).keep(0, trials(0), ())
+    Curves(tmp_path / "curves", "this", checkpoints=checkpoints).keep(0, trials(0), ())
     assert [path.name for path in checkpoints.iterdir()] == ["generation-00001"]
     (checkpoints / "generation-00000").mkdir()  # a kill came between
-    Curves(tmp_path / "curves", checkpoints=checkpoints)
+    Curves(tmp_path / "curves", "this", checkpoints=checkpoints)
     assert [path.name for path in checkpoints.iterdir()] == ["generation-00001"]
 
 
@@ -166,6 +167,27 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "curves").write_text("a file", encoding="utf-8")
     with pytest.raises(BadRun, match="need room in a folder that can be written"):
         Curves(tmp_path / "curves").keep(0, trials(0), ())
+
+
+def test_whoever_reads_changes_nothing_and_finds_what_was_joined_meanwhile(tmp_path):
+    (tmp_path / "curves").mkdir()
+    writer = Curves(tmp_path / "curves", "this")
+    for generation in range(15):
+        writer.keep(generation, trials(generation), ())
+    (tmp_path / "curves" / "unfinished-00003.jsonl").write_text("x", encoding="utf-8")
+    reader = Curves(tmp_path / "curves")
+    assert (tmp_path / "curves" / "unfinished-00003.jsonl").exists()
+    writer.keep(15, trials(15), ())
+    for generation in (0, 14, 15):
+        assert_kept(reader, generation)
+
+
+def test_a_second_process_that_writes_is_refused(tmp_path):
+    with FileLock(tmp_path / ".curves.held"), pytest.raises(BadRun, match="written by one process at a time"):
+        Curves(tmp_path / "curves", "this")
+    Curves(tmp_path / "curves", "this").keep(0, trials(0), ())
+    with FileLock(tmp_path / ".curves.held"):
+        assert_kept(Curves(tmp_path / "curves"), 0)
 
 
 KEPT = Path(__file__).parent / "kept"

@@ -39,8 +39,8 @@ class _Hold:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise BadRun(
-                f"A study in a file must be searched by one process at a time, but {path} is in use by "
-                f"{self._other()}. Wait for it, or share a study on PostgreSQL."
+                f"A study and its curves must be written by one process at a time, but {path} is in use by "
+                f"{self._other()}. Wait for it, or share a study on PostgreSQL, each process with its own folder."
             ) from None
         self._owner.write_text(str(os.getpid()), encoding="utf-8")
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
 
 from caviar.errors import BadSpace
-from caviar.tuning.dimensions import Choice, Dimension, Integer, LogUniform, Uniform
+from caviar.tuning.dimensions import Choice, Dimension
 from caviar.tuning.space import Space
+from caviar.tuning.space_optuna import dimension_of
 
 ASKED = "caviar:search"
 """The attribute of a study that says what it searches."""
@@ -54,17 +56,20 @@ def space_of(study: optuna.Study) -> Space:
     parameter of a few options does.
 
     Raises:
-        BadSpace: it has no trial with parameters.
+        BadSpace: it has no finished trial with parameters.
     """
     own = space_from(study.user_attrs.get(ASKED, {}))
     if own is not None:
         return own
-    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.params]
+    finished = (TrialState.COMPLETE, TrialState.PRUNED)  # others may lack what they had not come to
+    trials = [trial for trial in study.get_trials(deepcopy=False, states=finished) if trial.params]
     seen: dict[str, BaseDistribution] = {}
     for trial in trials:
-        seen.update(trial.distributions)
+        seen |= {name: _widest(seen.get(name), one) for name, one in trial.distributions.items()}
     if not seen:
-        raise BadSpace(f"A study must have trials to tell its space, but {study.study_name!r} has none. Give a space.")
+        raise BadSpace(
+            f"A study must have finished trials to tell its space, but {study.study_name!r} has none. Give a space."
+        )
     everywhere = [name for name in seen if all(name in trial.params for trial in trials)]
     conditions = {}
     for name in seen:
@@ -78,21 +83,17 @@ def space_of(study: optuna.Study) -> Space:
             if not set(holding) & set(without):
                 conditions[name] = {parent: tuple(dict.fromkeys(holding))}
                 break
-    ranges = [(name, one) for name, one in seen.items() if isinstance(one, (FloatDistribution, IntDistribution))]
-    fixed = {name: one.low for name, one in ranges if one.single()}
-    return Space({name: _dimension(one) for name, one in seen.items() if name not in fixed}, conditions, fixed)
+    dimensions = {name: dimension_of(name, one) for name, one in seen.items()}
+    searched = {name: when for name, when in conditions.items() if isinstance(dimensions[name], Dimension)}
+    return Space(dimensions, searched)
 
 
-def _dimension(one: BaseDistribution) -> Dimension:
-    match one:
-        case CategoricalDistribution():
-            return Choice(*one.choices)
-        case IntDistribution(step=1):
-            return Integer(one.low, one.high, log=one.log)
-        case IntDistribution():
-            return Choice(*range(one.low, one.high + 1, one.step))
-        case FloatDistribution(log=True):
-            return LogUniform(one.low, one.high)
-        case FloatDistribution():
-            return Uniform(one.low, one.high)
-    raise BadSpace(f"A study's parameters must be float, int or categorical, got {one}.")
+def _widest(one: BaseDistribution | None, other: BaseDistribution) -> BaseDistribution:
+    """What holds the values of both ranges, where a study was continued with another range."""
+    if isinstance(one, FloatDistribution) and isinstance(other, FloatDistribution):
+        low, high = min(one.low, other.low), max(one.high, other.high)
+        return FloatDistribution(low, high, log=other.log, step=other.step if one == other else None)
+    if isinstance(one, IntDistribution) and isinstance(other, IntDistribution):
+        low, high = min(one.low, other.low), max(one.high, other.high)
+        return IntDistribution(low, high, log=other.log, step=other.step if one == other else 1)
+    return other

@@ -28,6 +28,7 @@ from safetensors.numpy import save_file
 from caviar.arrays import Numbers
 from caviar.errors import BadRun
 from caviar.files import write_atomically
+from caviar.tuning.journal import hold
 from caviar.tuning.propose import Zoom
 from caviar.tuning.space import Point
 from caviar.tuning.store import Begun, tupled
@@ -57,19 +58,21 @@ class Curves:
 
         Args:
             folder: made with the first generation that is kept.
-            search: what is searched, see `search.mark_of`; files of another search are refused.
+            search: what is searched, see `search.mark_of`; files of another search are refused. Only whoever gives it
+                writes: it takes the folder for this process.
             checkpoints: where networks are kept while they train, a folder per generation; it is removed when the
                 generation is kept.
 
         Raises:
-            BadRun: the folder holds another search, or files of a later version.
+            BadRun: the folder holds another search, or files of a later version, or another process writes to it.
         """
         self._folder, self._search, self._checkpoints = folder, search, checkpoints
+        self._hold = _held(folder.absolute()) if search else None
         self._files = _files_in(folder)
-        self._checked: set[Path] = set()
         for path in list(self._files.values()):
             self._check(path)
-        self._tidy()
+        if search:
+            self._tidy()
 
     def recall(self, generation: int) -> Recalled | None:
         """A generation that was judged before; None where it was not, or with a warning where its file is damaged."""
@@ -188,6 +191,8 @@ class Curves:
 
     def _file_of(self, generation: int) -> Path | None:
         """The smallest file that holds a generation."""
+        if not self._search and any(not path.exists() for path in self._files.values()):
+            self._files = _files_in(self._folder)  # whoever writes has joined some
         spans = [span for span in self._files if span[0] <= generation <= span[1]]
         return self._files[min(spans, key=lambda span: span[1] - span[0])] if spans else None
 
@@ -260,6 +265,15 @@ class Curves:
 
 
 _DAMAGED = (SafetensorError, OSError, KeyError, ValueError, TypeError, IndexError)
+
+
+def _held(folder: Path) -> object:
+    """Take a folder for this process."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return hold(folder)
+    except OSError as error:
+        raise _no_room(folder, error) from None
 
 
 def _files_in(folder: Path) -> dict[tuple[int, int], Path]:

@@ -41,7 +41,8 @@ class Replay:
     def differs(self) -> str | None:
         """The first curve that is another than the search's, of those that it kept; None where all are the same."""
         for name, before in self.recorded.items():
-            if not np.array_equal(before, self.curves.get(name, ()), equal_nan=before.dtype.kind == "f"):
+            now = np.asarray(self.curves.get(name, ())).astype(before.dtype)  # as it was kept
+            if not np.array_equal(before, now, equal_nan=before.dtype.kind == "f"):
                 return name
         return None
 

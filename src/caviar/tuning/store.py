@@ -51,7 +51,10 @@ def open_study(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = open_storage(storage)
     try:
-        study = optuna.create_study(study_name=study_name, storage=kept, directions=wanted, load_if_exists=True)
+        if kept is not None and study_name in optuna.get_all_study_names(kept):
+            study = optuna.load_study(study_name=study_name, storage=kept)  # to create it would be one more line
+        else:
+            study = optuna.create_study(study_name=study_name, storage=kept, directions=wanted, load_if_exists=True)
         found = [direction.name.lower() for direction in study.directions]
     except BadRun:
         raise
