@@ -242,7 +242,9 @@ def test_rungs_objectives_and_other_proposals(place, capsys):
     summary = summary_of(place / "run")
     assert summary["front"]["objectives"] == ["error", "size"]
     assert summary["front"]["trials"]
-    assert "error against size" in (place / "run" / "report.html").read_text()
+    page = (place / "run" / "report.html").read_text()
+    assert "error against size" in page
+    assert 'id="rungs"' in page
     capsys.readouterr()
     assert main([*SMALL, *words, "--out", "run"]) == 0
     assert "finished already" in capsys.readouterr().err

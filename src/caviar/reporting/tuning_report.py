@@ -1,5 +1,6 @@
 """`report.html` of a search: what was reached, where it was looked for and why, and how to go on."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from caviar.reporting.run_folder import read_run
 from caviar.reporting.tuning_kept import Kept
 from caviar.reporting.tuning_result import direction, estimate, headline, ranked_by
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName
+from caviar.tuning.networks import RUNGS
 from caviar.tuning.trials import LOSS_DECIDES, Trial
 
 _TOP = 10
@@ -234,7 +236,11 @@ def _selection(content: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _rungs(kept: Kept) -> dict[str, Any] | None:
     """Who was stopped where; None without rungs."""
-    trials = [trial for trial in kept.study.trials if trial.outcome.rungs]
+    trials = [
+        dataclasses.replace(trial, outcome=dataclasses.replace(trial.outcome, rungs=reached))
+        for trial in kept.study.trials
+        if (reached := _rungs_of(trial))
+    ]
     if not trials:
         return None
     rows = []
@@ -248,6 +254,12 @@ def _rungs(kept: Kept) -> dict[str, Any] | None:
         "picture": picture(tuning_plots.rungs(trials)),
         "epochs": sum(epoch for epoch in epochs if epoch),
     }
+
+
+def _rungs_of(trial: Trial) -> dict[int, float]:
+    """Values at rungs; with several objectives Optuna has no place for them, and they stand among the facts."""
+    own = trial.outcome.rungs or trial.outcome.facts.get(RUNGS) or {}
+    return {int(epoch): value for epoch, value in own.items()}
 
 
 def _importance(content: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -276,8 +288,9 @@ def _front(kept: Kept) -> dict[str, Any] | None:
     if not front:
         return None
     metric, task = kept.content["metric"], kept.content["task"]
+    unit, percent = (100, ", %") if metric == "error" else (1, "")
     points = {
-        trial.number: (trial.outcome.values[0], trial.outcome.values[1])
+        trial.number: (unit * trial.outcome.values[0], trial.outcome.values[1])
         for trial in kept.study.trials
         if _complete(trial) and len(trial.outcome.values) > 1
     }
@@ -285,18 +298,25 @@ def _front(kept: Kept) -> dict[str, Any] | None:
     on = [row["trial"] for row in front["trials"]]
     return {
         "other": other,
-        "picture": picture(tuning_plots.front(points, on, (tuning_words.name_of_metric(metric), other), _best(kept))),
+        "picture": picture(
+            tuning_plots.front(points, on, (f"{tuning_words.name_of_metric(metric)}{percent}", other), _best(kept))
+        ),
         "rows": [
             {
                 "trial": row["trial"],
                 "value": tuning_words.metric(row["values"][0], metric, task),
-                "other": words.number(row["values"][1]),
+                "other": _whole(row["values"][1]),
                 "standing": _standing(row),
                 "settings": tuning_words.point(row["params"]),
             }
             for row in front["trials"]
         ],
     }
+
+
+def _whole(value: float) -> str:
+    """A count as one; other figures with three digits."""
+    return f"{int(value):,}" if value == int(value) else words.number(value)
 
 
 def _standing(row: Mapping[str, Any]) -> str:
