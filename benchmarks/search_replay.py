@@ -5,7 +5,8 @@ what another program is compiled for (layers, width class). Who proposed is told
 its dev loss.
 
 Wall-clock time is a model, since nothing is trained here: a list of configs takes what such a list took when the table
-was made, by its length and its programs (compiled before), and proposing takes what it takes here.
+was made, by its length and its programs (compiled before; the least of several times), and proposing takes what it
+takes here.
 """
 
 import dataclasses
@@ -48,8 +49,8 @@ class Table:
         self.points = [self.space.point(dict(zip(self.space, row, strict=True))) for row in kept["places"].tolist()]
         self.curves = np.asarray(kept["curves"], float)
         self.noise = np.asarray(kept["noise"], float)
-        self._lists = np.asarray(kept["lists"], float)
-        self._list_seconds = np.median(kept["list_seconds"], axis=1)
+        timed = table_of(folder / f"{name}-seconds.npz")
+        self._lists, self._list_seconds = np.asarray(timed["lists"], float), timed["seconds"].min(axis=1)
         self._numbers = [name for name, one in self.space.items() if not isinstance(one, Choice)]
         self._words = [name for name, one in self.space.items() if isinstance(one, Choice)]
         self._where = [self._features(point) for point in self.points]

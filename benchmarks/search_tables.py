@@ -3,9 +3,9 @@
     python benchmarks/search_tables.py TABLES --data FOLDER [--sets letter wine] [--configs 2000]
 
 Of every config of a scrambled Sobol sequence over one space the dev loss of all 27 epochs is kept in TABLES/NAME.npz,
-with what lists of configs take to train, on this machine and with all programs compiled before. All networks have the
-same seed: they see the same rows in the same order. Interrupted, it goes on where it was. FOLDER holds the files of the
-data sets, see `DATA`.
+and in NAME-seconds.npz what lists of configs take to train, on this machine and with all programs compiled before. All
+networks have the same seed: they see the same rows in the same order. Interrupted, it goes on where it was. FOLDER
+holds the files of the data sets, see `DATA`.
 """
 
 import argparse
@@ -138,8 +138,9 @@ def space_of(m: int, task: Task) -> Space:
 BASE = Config(epochs=EPOCHS)
 
 
-def timed(split: Split, space: Space, places: np.ndarray, *, repeats: int = 3) -> np.ndarray:
+def timed(split: Split, places: np.ndarray, *, repeats: int = 3) -> np.ndarray:
     """Seconds that lists of each length take, (lengths, repeats): configs of `PROGRAMS` programs, compiled before."""
+    space = space_of(split.n_train, split.task)
     seconds = np.zeros((len(LISTS), repeats))
     for repeat in range(repeats):
         for row, n in enumerate(LISTS):
@@ -188,9 +189,6 @@ def make(name: str, folder: Path, n: int, path: Path) -> None:
         error=[score.value for score in scores],
         diverged=[run.status == "diverged" for run in runs],
         constant=constant,
-        seconds=seconds,
-        lists=LISTS,
-        list_seconds=timed(split, space, places),
         train_rows=split.n_train,
         dev_rows=split.n_dev,
         task=split.task,
@@ -203,6 +201,13 @@ def make(name: str, folder: Path, n: int, path: Path) -> None:
     )
 
 
+@functools.cache
+def table_of(path: Path) -> dict[str, Any]:
+    """What a table holds, by name."""
+    with np.load(path) as kept:
+        return {name: kept[name] for name in kept.files}
+
+
 def main() -> None:
     """Make the tables that are not there."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", maxsplit=1)[0])
@@ -213,16 +218,14 @@ def main() -> None:
     asked = parser.parse_args()
     asked.tables.mkdir(parents=True, exist_ok=True)
     for name in asked.sets:
-        path = asked.tables / f"{name}.npz"
+        path, seconds = asked.tables / f"{name}.npz", asked.tables / f"{name}-seconds.npz"
         if not path.exists():
             make(name, asked.data, asked.configs, path)
-
-
-@functools.cache
-def table_of(path: Path) -> dict[str, Any]:
-    """What a table holds, by name."""
-    with np.load(path) as kept:
-        return {name: kept[name] for name in kept.files}
+        if not seconds.exists():
+            took = timed(split_of(name, asked.data), table_of(path)["places"])
+            np.savez(seconds, lists=LISTS, seconds=took)
+            least = ", ".join(f"{n}: {t:.2f}" for n, t in zip(LISTS, took.min(axis=1), strict=True))
+            print(f"{name}: seconds of lists of so many configs, least of {took.shape[1]}: {least}", flush=True)
 
 
 if __name__ == "__main__":
