@@ -18,7 +18,6 @@ their intervals Student's over the seeds, each seed's difference a mean over the
 """
 
 import argparse
-import dataclasses
 import functools
 import json
 from collections.abc import Callable, Sequence
@@ -32,7 +31,7 @@ from scipy import stats
 from caviar.tuning.propose import generation_size
 from caviar.tuning.proposers import proposer_for
 from report import hand_over
-from search_replay import Table, Trace, by_generations, by_hyperband, by_optuna, by_optuna_hyperband, quiet
+from search_replay import Step, Table, Trace, by_generations, by_hyperband, by_optuna, by_optuna_hyperband, quiet
 
 BUDGETS = (20, 100, 500)
 DESIGN = ("letter", "wine")
@@ -62,6 +61,9 @@ SEARCHES: dict[str, Search] = {
     "low_discrepancy": _generations("low_discrepancy"),
     "grid": _generations("grid"),
 }
+UNTIL = {"optuna_hyperband": 100}
+"""Searches that are replayed for the smaller budgets only: 500 whole trainings are 2,000 trials of it, and minutes."""
+
 ANY_BUDGET = (RIVAL, "optuna_hyperband", "hyperband", "random")
 """Searches that do not look at the budget: one of the largest holds those of the smaller ones."""
 
@@ -82,11 +84,11 @@ class Traces:
     @functools.cache  # noqa: B019
     def of(self, search: str, name: str, trials: int, seed: int) -> Trace:
         """A search; those that do not look at the budget are replayed once, for the largest."""
-        trials = max(BUDGETS) if search in ANY_BUDGET else trials
+        trials = UNTIL.get(search, max(BUDGETS)) if search in ANY_BUDGET else trials
         path = self._kept / f"{search}-{name}-{trials}-{seed}.json"
         if not path.exists():
-            path.write_text(json.dumps(dataclasses.asdict(SEARCHES[search](self.table(name), trials, seed))))
-        return Trace(**json.loads(path.read_text()))
+            path.write_text(json.dumps(SEARCHES[search](self.table(name), trials, seed).steps))
+        return Trace([Step(*step) for step in json.loads(path.read_text())])
 
 
 def interval(differences: np.ndarray) -> tuple[float, float, float]:
@@ -103,17 +105,16 @@ def judged(traces: Traces, sets: Sequence[str], seeds: int) -> dict[str, Any]:
     found: dict[str, Any] = {"sets": list(sets)}
     for budget in BUDGETS:
         regret = np.array(
-            [
-                [[traces.of(one, name, budget, seed).at_work(budget) for seed in range(seeds)] for name in sets]
-                for one in SEARCHES
-            ]
+            [[[_regret(traces, one, name, budget, seed) for seed in range(seeds)] for name in sets] for one in SEARCHES]
         )  # (searches, sets, seeds)
-        rank = stats.rankdata(regret, axis=0)
+        rank = stats.rankdata(regret, axis=0, nan_policy="omit")
         ours, rival = list(SEARCHES).index(OURS), list(SEARCHES).index(RIVAL)
         clock = [
             [
-                traces.of(OURS, name, max(BUDGETS), seed).at_seconds(_seconds(traces, name, budget, seed))
-                - traces.of(RIVAL, name, budget, seed).at_work(budget)
+                traces.of(OURS, name, max(BUDGETS), seed).within(
+                    _seconds(traces, name, budget, seed), traces.table(name)
+                )
+                - traces.of(RIVAL, name, budget, seed).after(budget)
                 for name in sets
             ]
             for seed in range(seeds)
@@ -131,22 +132,31 @@ def judged(traces: Traces, sets: Sequence[str], seeds: int) -> dict[str, Any]:
     return found
 
 
-def _seconds(traces: Traces, name: str, budget: int, seed: int) -> float:
-    """When TPE, one trial after the other, has done so many."""
-    return traces.of(RIVAL, name, budget, seed).seconds[budget - 1]
+def _regret(traces: Traces, search: str, name: str, budget: int, seed: int) -> float:
+    """Regret after a budget; NaN where it is not replayed so far."""
+    if budget > UNTIL.get(search, max(BUDGETS)):
+        return float("nan")
+    return traces.of(search, name, budget, seed).after(budget)
+
+
+def _ahead_in_time(traces: Traces, name: str, budget: int, seed: int) -> float:
+    """Regret of coarse to fine when TPE, one trial after the other, has done so many trials, less that of TPE."""
+    rival, table = traces.of(RIVAL, name, budget, seed), traces.table(name)
+    seconds = float(rival.seconds(table)[budget - 1])
+    return traces.of(OURS, name, max(BUDGETS), seed).within(seconds, table) - rival.after(budget)
 
 
 def costs(traces: Traces, sets: Sequence[str], seeds: int) -> dict[str, Any]:
     """By search, milliseconds per trial of proposing, and seconds of a search of 100 trials by the model."""
     found = {}
     for one in SEARCHES:
-        of = [traces.of(one, name, 100, seed) for name in sets for seed in range(seeds)]
-        trials = [len(trace.work) for trace in of]
-        reached = [next((s for w, s in zip(t.work, t.seconds, strict=True) if w >= 100), t.seconds[-1]) for t in of]
+        of = [(traces.of(one, name, 100, seed), traces.table(name)) for name in sets for seed in range(seeds)]
+        steps = [step for trace, _ in of for step in trace.steps]
+        ends = [trace.seconds(table)[min(int((trace.work < 100).sum()), len(trace.steps) - 1)] for trace, table in of]
         found[one] = {
-            "proposing_ms": round(1e3 * sum(t.proposing for t in of) / sum(trials), 1),
-            "seconds_100": round(float(np.mean(reached)), 1),
-            "programs": round(float(np.mean([t.programs for t in of])), 1),
+            "proposing_ms": round(1e3 * sum(step.proposing for step in steps) / sum(step.n for step in steps), 1),
+            "seconds_100": round(float(np.mean(ends)), 1),
+            "programs": round(float(np.mean([step.programs for step in steps])), 1),
         }
     return found
 

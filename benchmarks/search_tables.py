@@ -26,6 +26,7 @@ from caviar.training.population import Progress
 from caviar.training.scores import constant_score, score_runs
 from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
 from caviar.tuning.space import Space
+from caviar.tuning.together import DECIDES_PROGRAM
 
 EPOCHS = 27
 """Of every config: 1, 3, 9 and 27 are the rungs of Hyperband with eta 3."""
@@ -141,20 +142,23 @@ BASE = Config(epochs=EPOCHS)
 def timed(split: Split, places: np.ndarray, *, repeats: int = 3) -> np.ndarray:
     """Seconds that lists of each length take, (lengths, repeats): configs of `PROGRAMS` programs, compiled before."""
     space = space_of(split.n_train, split.task)
+    points = [space.point(dict(zip(space, row, strict=True))) for row in places[: PROGRAMS * repeats + max(LISTS)]]
     seconds = np.zeros((len(LISTS), repeats))
     for repeat in range(repeats):
+        leaders = points[repeat * PROGRAMS :][:PROGRAMS]
+        configs = []
+        for i, own in enumerate(points[PROGRAMS * repeats :]):
+            decides = {name: leaders[i % PROGRAMS][name] for name in DECIDES_PROGRAM if name in own}
+            configs.append(space.config(own | decides, BASE))
         for row, n in enumerate(LISTS):
-            leaders = [space.point(dict(zip(space, u, strict=True))) for u in places[repeat * PROGRAMS :][:PROGRAMS]]
-            same = ("layers", "units", "batch_size", "batch_norm", "activation")
-            configs = []
-            for i in range(n):
-                own = space.point(dict(zip(space, places[100 + i], strict=True)))
-                leader = leaders[i % PROGRAMS]
-                configs.append(space.config(own | {name: leader[name] for name in same}, BASE))
-            caviar.train(split, configs)  # compiles
-            began = time.perf_counter()
-            caviar.train(split, configs)
-            seconds[row, repeat] = time.perf_counter() - began
+            # One at a time: a config of each program, so that the mean is that of the same programs.
+            lists = [[config] for config in configs[:PROGRAMS]] if n == 1 else [configs[:n]]
+            for again in (False, True):  # the first time compiles
+                began = time.perf_counter()
+                for one in lists:
+                    caviar.train(split, one)
+                if again:
+                    seconds[row, repeat] = (time.perf_counter() - began) / len(lists)
     return seconds
 
 
@@ -224,8 +228,8 @@ def main() -> None:
         if not seconds.exists():
             took = timed(split_of(name, asked.data), table_of(path)["places"])
             np.savez(seconds, lists=LISTS, seconds=took)
-            least = ", ".join(f"{n}: {t:.2f}" for n, t in zip(LISTS, took.min(axis=1), strict=True))
-            print(f"{name}: seconds of lists of so many configs, least of {took.shape[1]}: {least}", flush=True)
+            least = ", ".join(f"{n}: {t:.2f}" for n, t in zip(LISTS, np.median(took, axis=1), strict=True))
+            print(f"{name}: seconds of lists of so many configs, the middle of {took.shape[1]}: {least}", flush=True)
 
 
 if __name__ == "__main__":
