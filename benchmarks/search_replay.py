@@ -5,7 +5,8 @@ what another program is compiled for (layers, width class). Who proposed is told
 its dev loss.
 
 Wall-clock time is a model, since nothing is trained here: a list of configs takes what such a list took when the table
-was made, by its length and its programs (compiled before), and proposing takes what it takes here.
+was made, by its length and its programs (compiled before; the middle of three pairs of programs), and proposing takes
+what it takes here.
 """
 
 import dataclasses
@@ -14,17 +15,18 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
 
+from caviar.arrays import Numbers
 from caviar.training.plan import width_class
 from caviar.tuning.dimensions import Choice
 from caviar.tuning.propose import Proposer, Request, Tried
 from caviar.tuning.space import Point, Space
 from caviar.tuning.together import together_in_programs
-from search_tables import BASE, EPOCHS, space_of, table_of
+from search_tables import BASE, EPOCHS, PROGRAMS, space_of, table_of
 
 RUNGS = (1, 3, 9, 27)
 """Epochs of Hyperband's rungs."""
@@ -43,13 +45,11 @@ class Table:
 
     def __init__(self, folder: Path, name: str) -> None:
         kept = table_of(folder / f"{name}.npz")
-        self.name = name
+        self.name, self._folder = name, folder
         self.space: Space = space_of(int(kept["train_rows"]), str(kept["task"]))  # pyright: ignore
         self.points = [self.space.point(dict(zip(self.space, row, strict=True))) for row in kept["places"].tolist()]
         self.curves = np.asarray(kept["curves"], float)
         self.noise = np.asarray(kept["noise"], float)
-        self._lists = np.asarray(kept["lists"], float)
-        self._list_seconds = np.median(kept["list_seconds"], axis=1)
         self._numbers = [name for name, one in self.space.items() if not isinstance(one, Choice)]
         self._words = [name for name, one in self.space.items() if isinstance(one, Choice)]
         self._where = [self._features(point) for point in self.points]
@@ -82,45 +82,68 @@ class Table:
         ]
         return len(set(decides))
 
-    def seconds(self, configs: Sequence[int]) -> float:
-        """What a list of configs takes to train."""
-        n, programs = len(configs), self.programs(configs)
-        if n == 1:
-            return float(self._list_seconds[0])
-        return float(np.interp(n, self._lists, self._list_seconds)) * max(1.0, programs / 2)
+    def seconds(self, n: int, programs: int) -> float:
+        """What a list of so many configs of so many programs takes to train."""
+        took = self._seconds_of()
+        return float(np.interp(n, took["lists"], np.median(took["seconds"], axis=1))) * max(1.0, programs / PROGRAMS)
+
+    def _seconds_of(self) -> dict[str, Any]:
+        return table_of(self._folder / f"{self.name}-seconds.npz")
 
     def regret(self, best: float) -> float:
         """How far a dev loss is from the table's best: 0 the best, 1 the median."""
         return float((best - self.last.min()) / (np.median(self.last) - self.last.min()))
 
 
+class Step(NamedTuple):
+    """A list of configs that was proposed and trained."""
+
+    n: int
+    """Configs."""
+    programs: int
+    """Compiled programs that they need."""
+    part: float
+    """Of their epochs that they were trained for."""
+    proposing: float
+    """Seconds that it took to propose them, here."""
+    ahead: bool
+    """Whether that was while the step before trained."""
+    reached: float
+    """Regret of the best so far."""
+
+
 @dataclasses.dataclass
 class Trace:
-    """A replayed search.
+    """A replayed search, step by step."""
 
-    Attributes:
-        work: after each trained config, the trainings so far, counted in whole ones (27 epochs).
-        seconds: alike, by the model.
-        regret: alike, of the best so far.
-        proposing: seconds that were spent proposing.
-        programs: compiled programs per generation, on average.
-    """
+    steps: list[Step]
 
-    work: list[float]
-    seconds: list[float]
-    regret: list[float]
-    proposing: float = 0.0
-    programs: float = 1.0
+    @property
+    def work(self) -> Numbers:
+        """Trainings so far, counted in whole ones, after each step."""
+        return np.cumsum([step.n * step.part for step in self.steps])
 
-    def at_work(self, trials: float) -> float:
-        """Regret after so much work."""
-        reached = [r for w, r in zip(self.work, self.regret, strict=True) if w <= trials + 1e-9]
-        return reached[-1] if reached else 1.0
+    def seconds(self, table: Table) -> Numbers:
+        """Wall-clock seconds so far, by the model, after each step."""
+        clock, training, ends = 0.0, 0.0, []
+        for step in self.steps:
+            clock += max(0.0, step.proposing - training) if step.ahead else step.proposing
+            training = table.seconds(step.n, step.programs) * step.part
+            clock += training
+            ends.append(clock)
+        return np.array(ends)
 
-    def at_seconds(self, seconds: float) -> float:
-        """Regret after so much time; before the first generation is done, that of the median config."""
-        reached = [r for s, r in zip(self.seconds, self.regret, strict=True) if s <= seconds + 1e-9]
-        return reached[-1] if reached else 1.0
+    def after(self, trials: float) -> float:
+        """Regret after so much work; a step counts when it is done."""
+        return self._reached(self.work <= trials + 1e-9)
+
+    def within(self, seconds: float, table: Table) -> float:
+        """Regret after so much time."""
+        return self._reached(self.seconds(table) <= seconds + 1e-9)
+
+    def _reached(self, done: np.ndarray) -> float:
+        """Regret after the steps that are done; before the first that of the median config."""
+        return self.steps[int(done.sum()) - 1].reached if done.any() else 1.0
 
 
 def by_generations(
@@ -138,8 +161,7 @@ def by_generations(
     """
     taken = np.zeros(len(table.points), bool)
     done: list[list[Tried]] = []
-    trace, best, clock, proposed, programs = Trace([], [], []), np.inf, 0.0, 0, []
-    trained = 0.0
+    steps, best, proposed = [], np.inf, 0
     while proposed < trials:
         generation = len(done)
         known = done[:-1] if proposer.ahead else done
@@ -158,20 +180,11 @@ def by_generations(
         for point in points:
             configs.append(table.nearest(point, taken))
             taken[configs[-1]] = True
-        trace.proposing += took
-        clock += max(0.0, took - trained) if proposer.ahead else took
-        trained = table.seconds(configs)
-        clock += trained
-        programs.append(table.programs(configs))
         done.append([Tried(table.points[i], table.last[i], table.noise[i], True) for i in configs])
-        for i in configs:
-            best = min(best, table.last[i])
-            proposed += 1
-            trace.work.append(proposed)
-            trace.seconds.append(clock)
-            trace.regret.append(table.regret(best))
-    trace.programs = float(np.mean(programs))
-    return trace
+        best = min(best, *table.last[configs])
+        proposed += len(configs)
+        steps.append(Step(len(configs), table.programs(configs), 1.0, took, proposer.ahead, table.regret(best)))
+    return Trace(steps)
 
 
 def _define(trial: optuna.Trial, space: Space) -> Point:
@@ -196,8 +209,8 @@ def by_optuna(table: Table, sampler: optuna.samplers.BaseSampler, trials: int) -
     """Optuna as its users write it: one trial after the other, each trained alone."""
     study = optuna.create_study(sampler=sampler)
     taken = np.zeros(len(table.points), bool)
-    trace, best, clock = Trace([], [], []), np.inf, 0.0
-    for number in range(trials):
+    steps, best = [], np.inf
+    for _ in range(trials):
         began = time.perf_counter()
         trial = study.ask()
         point = _define(trial, table.space)
@@ -207,12 +220,8 @@ def by_optuna(table: Table, sampler: optuna.samplers.BaseSampler, trials: int) -
         _take(study, trial, table.space, table.points[config])
         study.tell(trial, table.last[config])
         best = min(best, table.last[config])
-        trace.proposing += took
-        clock += took + table.seconds([config])
-        trace.work.append(number + 1)
-        trace.seconds.append(clock)
-        trace.regret.append(table.regret(best))
-    return trace
+        steps.append(Step(1, 1, 1.0, took, False, table.regret(best)))
+    return Trace(steps)
 
 
 def by_optuna_hyperband(table: Table, seed: int, trials: int) -> Trace:
@@ -220,7 +229,7 @@ def by_optuna_hyperband(table: Table, seed: int, trials: int) -> Trace:
     pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=EPOCHS, reduction_factor=3)
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
     taken = np.zeros(len(table.points), bool)
-    trace, best, clock, work = Trace([], [], []), np.inf, 0.0, 0.0
+    steps, best, work = [], np.inf, 0.0
     while work < trials and not taken.all():
         began = time.perf_counter()
         trial = study.ask()
@@ -229,48 +238,44 @@ def by_optuna_hyperband(table: Table, seed: int, trials: int) -> Trace:
         config = table.nearest(point, taken)
         taken[config] = True
         _take(study, trial, table.space, table.points[config])
-        state, epochs = optuna.trial.TrialState.COMPLETE, EPOCHS
+        pruned, epochs = False, EPOCHS
         for epoch in RUNGS:  # the pruner decides at no other epoch
             trial.report(table.curves[config, epoch - 1], epoch)
             if epoch < EPOCHS and trial.should_prune():
-                state, epochs = optuna.trial.TrialState.PRUNED, epoch
+                pruned, epochs = True, epoch
                 break
-        study.tell(trial, None if state.name == "PRUNED" else table.last[config], state=state)
-        work += epochs / EPOCHS
-        if state.name == "COMPLETE":
+        if pruned:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(trial, table.last[config])
             best = min(best, table.last[config])
-        clock += took + table.seconds([config]) * epochs / EPOCHS
-        trace.proposing += took
-        trace.work.append(work)
-        trace.seconds.append(clock)
-        trace.regret.append(table.regret(best) if np.isfinite(best) else 1.0)
-    return trace
+        work += epochs / EPOCHS
+        steps.append(Step(1, 1, epochs / EPOCHS, took, False, table.regret(best) if np.isfinite(best) else 1.0))
+    return Trace(steps)
 
 
 def by_hyperband(table: Table, seed: int, trials: int) -> Trace:
     """Hyperband in lock step: brackets of random configs, the best third of which goes on after each rung.
 
+    The configs of a bracket share programs as generations do: `PROGRAMS`.
+
     Source: Li et al. 2018, JMLR 18:185, with eta 3.
     """
-    stream = np.random.default_rng(seed)
-    order = list(stream.permutation(len(table.points)))
-    trace, best, clock, work = Trace([], [], []), np.inf, 0.0, 0.0
+    order = np.random.default_rng(seed).permutation(len(table.points)).tolist()
+    steps, best, work = [], np.inf, 0.0
     while work < trials and order:
         for start, n in ((0, 27), (1, 12), (2, 6), (3, 4)):
             left, order, before = order[:n], order[n:], 0
-            for epoch in RUNGS[start:]:
-                work += len(left) * (epoch - before) / EPOCHS
-                clock += table.seconds(left) * (epoch - before) / EPOCHS if left else 0.0
-                before = epoch
-                left = sorted(left, key=lambda i, at=epoch: table.curves[i, at - 1])
-                if epoch < EPOCHS:
-                    left = left[: max(1, len(left) // 3)]
-                elif left:
-                    best = min(best, table.last[left[0]])
-            trace.work.append(work)
-            trace.seconds.append(clock)
-            trace.regret.append(table.regret(best) if np.isfinite(best) else 1.0)
-    return trace
+            for epoch in RUNGS[start:] if left else ():
+                part, before = (epoch - before) / EPOCHS, epoch
+                ranked = sorted(left, key=lambda i, at=epoch: table.curves[i, at - 1])
+                if epoch == EPOCHS:
+                    best = min(best, table.last[ranked[0]])
+                work += len(left) * part
+                reached = table.regret(best) if np.isfinite(best) else 1.0
+                steps.append(Step(len(left), PROGRAMS, part, 0.0, False, reached))
+                left = ranked[: max(1, len(left) // 3)]
+    return Trace(steps)
 
 
 @functools.cache
@@ -278,8 +283,3 @@ def quiet() -> None:
     """Optuna says nothing about studies in memory and experimental parts."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
-def settings(trace: Trace) -> dict[str, Any]:
-    """A trace as plain values."""
-    return dataclasses.asdict(trace)

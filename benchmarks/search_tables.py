@@ -3,9 +3,9 @@
     python benchmarks/search_tables.py TABLES --data FOLDER [--sets letter wine] [--configs 2000]
 
 Of every config of a scrambled Sobol sequence over one space the dev loss of all 27 epochs is kept in TABLES/NAME.npz,
-with what lists of configs take to train, on this machine and with all programs compiled before. All networks have the
-same seed: they see the same rows in the same order. Interrupted, it goes on where it was. FOLDER holds the files of the
-data sets, see `DATA`.
+and in NAME-seconds.npz what lists of configs take to train, on this machine and with all programs compiled before. All
+networks have the same seed: they see the same rows in the same order. Interrupted, it goes on where it was. FOLDER
+holds the files of the data sets, see `DATA`.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from caviar.training.population import Progress
 from caviar.training.scores import constant_score, score_runs
 from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
 from caviar.tuning.space import Space
+from caviar.tuning.together import DECIDES_PROGRAM
 
 EPOCHS = 27
 """Of every config: 1, 3, 9 and 27 are the rungs of Hyperband with eta 3."""
@@ -138,22 +139,26 @@ def space_of(m: int, task: Task) -> Space:
 BASE = Config(epochs=EPOCHS)
 
 
-def timed(split: Split, space: Space, places: np.ndarray, *, repeats: int = 3) -> np.ndarray:
+def timed(split: Split, places: np.ndarray, *, repeats: int = 3) -> np.ndarray:
     """Seconds that lists of each length take, (lengths, repeats): configs of `PROGRAMS` programs, compiled before."""
+    space = space_of(split.n_train, split.task)
+    points = [space.point(dict(zip(space, row, strict=True))) for row in places[: PROGRAMS * repeats + max(LISTS)]]
     seconds = np.zeros((len(LISTS), repeats))
     for repeat in range(repeats):
+        leaders = points[repeat * PROGRAMS :][:PROGRAMS]
+        configs = []
+        for i, own in enumerate(points[PROGRAMS * repeats :]):
+            decides = {name: leaders[i % PROGRAMS][name] for name in DECIDES_PROGRAM if name in own}
+            configs.append(space.config(own | decides, BASE))
         for row, n in enumerate(LISTS):
-            leaders = [space.point(dict(zip(space, u, strict=True))) for u in places[repeat * PROGRAMS :][:PROGRAMS]]
-            same = ("layers", "units", "batch_size", "batch_norm", "activation")
-            configs = []
-            for i in range(n):
-                own = space.point(dict(zip(space, places[100 + i], strict=True)))
-                leader = leaders[i % PROGRAMS]
-                configs.append(space.config(own | {name: leader[name] for name in same}, BASE))
-            caviar.train(split, configs)  # compiles
-            began = time.perf_counter()
-            caviar.train(split, configs)
-            seconds[row, repeat] = time.perf_counter() - began
+            # One at a time: a config of each program, so that the mean is that of the same programs.
+            lists = [[config] for config in configs[:PROGRAMS]] if n == 1 else [configs[:n]]
+            for again in (False, True):  # the first time compiles
+                began = time.perf_counter()
+                for one in lists:
+                    caviar.train(split, one)
+                if again:
+                    seconds[row, repeat] = (time.perf_counter() - began) / len(lists)
     return seconds
 
 
@@ -188,9 +193,6 @@ def make(name: str, folder: Path, n: int, path: Path) -> None:
         error=[score.value for score in scores],
         diverged=[run.status == "diverged" for run in runs],
         constant=constant,
-        seconds=seconds,
-        lists=LISTS,
-        list_seconds=timed(split, space, places),
         train_rows=split.n_train,
         dev_rows=split.n_dev,
         task=split.task,
@@ -203,6 +205,13 @@ def make(name: str, folder: Path, n: int, path: Path) -> None:
     )
 
 
+@functools.cache
+def table_of(path: Path) -> dict[str, Any]:
+    """What a table holds, by name."""
+    with np.load(path) as kept:
+        return {name: kept[name] for name in kept.files}
+
+
 def main() -> None:
     """Make the tables that are not there."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", maxsplit=1)[0])
@@ -213,16 +222,14 @@ def main() -> None:
     asked = parser.parse_args()
     asked.tables.mkdir(parents=True, exist_ok=True)
     for name in asked.sets:
-        path = asked.tables / f"{name}.npz"
+        path, seconds = asked.tables / f"{name}.npz", asked.tables / f"{name}-seconds.npz"
         if not path.exists():
             make(name, asked.data, asked.configs, path)
-
-
-@functools.cache
-def table_of(path: Path) -> dict[str, Any]:
-    """What a table holds, by name."""
-    with np.load(path) as kept:
-        return {name: kept[name] for name in kept.files}
+        if not seconds.exists():
+            took = timed(split_of(name, asked.data), table_of(path)["places"])
+            np.savez(seconds, lists=LISTS, seconds=took)
+            least = ", ".join(f"{n}: {t:.2f}" for n, t in zip(LISTS, np.median(took, axis=1), strict=True))
+            print(f"{name}: seconds of lists of so many configs, the middle of {took.shape[1]}: {least}", flush=True)
 
 
 if __name__ == "__main__":

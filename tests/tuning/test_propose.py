@@ -88,6 +88,15 @@ def test_a_search_may_have_one_setting_only(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_steps_are_kept(name):
+    space = Space({"dropout": Uniform(0, 0.8, step=0.1), "units": Integer(8, 128, step=8)})
+    tried, _ = searched(proposer(name), 3, n=5, space=space, judge=lambda p: p["dropout"] + p["units"])
+    for one in tried:
+        assert one.point["dropout"] in [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+        assert one.point["units"] % 8 == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_failed_and_pruned_points_values_outside_and_equal_ones_are_borne(name):
     points = drawn_together(request(n=14, seed=2), anywhere(SPACE))
     known = [Tried(point, 1.0, 0.1, number % 3 > 0) for number, point in enumerate(points)]
@@ -97,8 +106,8 @@ def test_failed_and_pruned_points_values_outside_and_equal_ones_are_borne(name):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "grid"])
 def test_where_all_is_discrete_no_point_is_tried_twice(name):
-    space = Space({"layers": Integer(1, 4), "units": Integer(5, 8), "batch_norm": Choice(False, True)})
-    known, _ = searched(proposer(name), 5, n=5, space=space, judge=lambda p: abs(p["layers"] - 2) + p["units"] / 10)
+    space = Space({"layers": Integer(1, 4), "units": Integer(4, 16, step=4), "batch_norm": Choice(False, True)})
+    known, _ = searched(proposer(name), 5, n=5, space=space, judge=lambda p: abs(p["layers"] - 2) + p["units"] / 40)
     assert len({key_of(one.point) for one in known}) == 25
 
 

@@ -65,7 +65,7 @@ def grid_levels(space: Mapping[str, Dimension], most: int) -> dict[str, int]:
     """How many values each axis of the grid has."""
     levels = dict.fromkeys(space, 1)
     rank = {name: IMPORTANCE.index(name) if name in IMPORTANCE else len(IMPORTANCE) for name in space}
-    room = {name: _values(dimension) for name, dimension in space.items()}
+    room = {name: dimension.levels or most for name, dimension in space.items()}
     open_ = [name for name in space if room[name] > 1]
     while open_:
         name = min(open_, key=lambda one: (levels[one], rank[one]))
@@ -74,11 +74,3 @@ def grid_levels(space: Mapping[str, Dimension], most: int) -> dict[str, int]:
         else:
             levels[name] += 1
     return levels
-
-
-_MANY = 1_000_000
-
-
-def _values(dimension: Dimension) -> int:
-    """How many different values a dimension has, at most a million."""
-    return min(_MANY, dimension.levels or _MANY)

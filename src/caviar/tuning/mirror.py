@@ -53,8 +53,9 @@ class Mirror:
         point: Point = {}
         for name in self._space.order:
             if self._space.is_active(name, point):
-                value = _suggested(trial, name, self._distributions[name])
-                point[name] = self._space[name].restored(value)
+                dimension = self._space[name]
+                value = dimension.restored(_suggested(trial, name, self._distributions[name]))
+                point[name] = value if dimension.levels is None else dimension.at(dimension.place(value))  # 0.3
         # What is tried may differ, and is added as it is: this one is out of the sampler's sight.
         self._study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         return {name: point[name] for name in self._space if name in point}
@@ -90,12 +91,12 @@ class Mirror:
 
 def _suggested(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Any:
     match distribution:
-        case optuna.distributions.FloatDistribution():
-            return trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
-        case optuna.distributions.IntDistribution():
-            return trial.suggest_int(name, distribution.low, distribution.high, log=distribution.log)
-        case optuna.distributions.CategoricalDistribution():
-            return trial.suggest_categorical(name, distribution.choices)
+        case optuna.distributions.FloatDistribution(low=low, high=high, step=step, log=log):
+            return trial.suggest_float(name, low, high, step=step, log=log)
+        case optuna.distributions.IntDistribution(low=low, high=high, step=step, log=log):
+            return trial.suggest_int(name, low, high, step=step, log=log)
+        case optuna.distributions.CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(name, choices)
         case _:
             raise AssertionError(distribution)
 

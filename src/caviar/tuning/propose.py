@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from caviar.tuning.dimensions import Choice, Integer
 from caviar.tuning.space import Point, Space
 
 
@@ -131,7 +130,7 @@ class Known:
     """The points that were tried, and those proposed beside them: where all is discrete, none should come twice."""
 
     def __init__(self, request: Request) -> None:
-        self._discrete = all(isinstance(dimension, (Integer, Choice)) for dimension in request.space.values())
+        self._discrete = all(dimension.levels is not None for dimension in request.space.values())
         self._keys = {key_of(one.point) for one in request.tried} if self._discrete else set()
 
     def __contains__(self, point: Point) -> bool:
