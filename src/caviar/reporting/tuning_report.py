@@ -82,7 +82,7 @@ def _content(kept: Kept) -> dict[str, Any]:
         "selection": _selection(content),
         "rungs": _rungs(kept),
         "importance": _importance(content),
-        "remarks": content.get("remarks") or [],
+        "remarks": tuning_words.remarks(content),
         "front": _front(kept),
         "toml": ""
         if not content.get("best")
@@ -264,22 +264,16 @@ def _rungs_of(trial: Trial) -> dict[int, float]:
 
 def _importance(content: Mapping[str, Any]) -> dict[str, Any] | None:
     """How much each setting moves the result, beside the course's order; None where it is not known."""
-    rows = content.get("importance")
-    if not rows:
+    ranked = tuning_words.importance(content)
+    if not ranked:
         return None
-    ranked = [(row["name"], estimate(row["share"]), row.get("course") or "") for row in rows]
     return {
         "picture": picture(tuning_plots.importance(ranked)),
         "rows": [
-            {"name": words.name_of(name), "share": _percent(one), "course": course} for name, one, course in ranked
+            {"name": words.name_of(name), "share": tuning_words.share(one), "course": course}
+            for name, one, course in ranked
         ],
     }
-
-
-def _percent(one: Estimate) -> str:
-    if not math.isfinite(one.low):
-        return f"{one.value:.0%}"
-    return f"{one.value:.0%} ({one.low:.0%} to {one.high:.0%})"
 
 
 def _front(kept: Kept) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from caviar.data.task import Task
 from caviar.errors import BadSpace
 from caviar.files import write_atomically
 from caviar.network.config import Config
+from caviar.reporting import tuning_words
 from caviar.reporting.asked_metric import check_defined, task_for
 from caviar.reporting.config_file import config_lines
 from caviar.reporting.division import Division
@@ -303,7 +304,7 @@ class _Search:
         self.folder.write_json("summary.json", content)
         self.folder.tidy()
         self.tell.stage("Result")
-        for line in headline(content) if content["best"] else ():
+        for line in (*(headline(content) if content["best"] else ()), *tuning_words.of_space(content)):
             self.tell.say(line)
         return Tuned(path, content)
 

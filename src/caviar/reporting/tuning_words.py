@@ -69,3 +69,29 @@ def metric_interval(estimate: Estimate, name: str, task: Task) -> str:
 def name_of_metric(name: str) -> str:
     """As people call it."""
     return {"auc": "AUC", "rmse": "RMSE", "mae": "MAE", "f1": "F1", "r2": "R²"}.get(name, name.replace("_", " "))
+
+
+def importance(content: Mapping[str, Any]) -> list[tuple[str, Estimate, str]]:
+    """(setting, its share of what moves the result, its place in the course's order); none where it is not known."""
+    rows = content.get("importance") or []
+    return [(row["name"], Estimate(**row["share"]), _ordinal(row["course"])) for row in rows]
+
+
+def share(one: Estimate) -> str:
+    """A share with its interval."""
+    return f"{one.value:.0%} ({one.low:.0%} to {one.high:.0%})"
+
+
+def _ordinal(place: int | None) -> str:
+    return "" if place is None else {1: "1st", 2: "2nd", 3: "3rd"}.get(place, f"{place}th")
+
+
+def of_space(content: Mapping[str, Any]) -> list[str]:
+    """What the trials say of the space: what mattered, and what to change before the next search."""
+    said = [f"{words.name_of(name)} {share(one)}" for name, one, _ in importance(content)[:3]]
+    return [*([f"What moves the result most: {', '.join(said)}."] if said else []), *remarks(content)]
+
+
+def remarks(content: Mapping[str, Any]) -> list[str]:
+    """What the critic of the space says, in sentences."""
+    return [f"{one['meaning']} {one['advice']}" for one in content.get("remarks") or []]

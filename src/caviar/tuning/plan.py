@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import optuna
 
@@ -15,6 +15,9 @@ from caviar.tuning.propose import Proposer, Together, Zoom
 from caviar.tuning.records import Recalled
 from caviar.tuning.space import Point, Space
 from caviar.tuning.trials import Outcome, Trial
+
+if TYPE_CHECKING:
+    from caviar.tuning.critic import Critique
 
 
 class Entry(NamedTuple):
@@ -107,6 +110,16 @@ class Study:
     def best_config(self) -> Config:
         """The config of the best trial."""
         return self.best.network
+
+    def critique(self, seed: int = 0) -> "Critique":
+        """What the trials say about the space: how much each setting matters, and what to change in the next search.
+
+        Args:
+            seed: of the random parts of the trials that must agree. It takes one to a few seconds.
+        """
+        from caviar.tuning.critic import criticise  # noqa: PLC0415  (a second to import)
+
+        return criticise(self.space, self.trials, seed=seed)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
