@@ -1,7 +1,7 @@
 """Regret of searches on tables of configs that were trained once: coarse to fine beside grid, random, TPE, Hyperband.
 
     python benchmarks/search_tables.py TABLES --data FOLDER
-    python benchmarks/search.py TABLES [--sets letter wine digits california] [--seeds 10] [--json search.json]
+    python benchmarks/search.py TABLES [--sets letter wine digits california] [--seeds 10] [--without optuna_hyperband]
 
 Replayed as `search_replay` says. Regret: the best dev loss so far less the table's best, over the median's; 0 is the
 table's best config, 1 its median. Budgets are in whole trainings of 27 epochs; Hyperband spends them in parts.
@@ -100,31 +100,22 @@ def interval(differences: np.ndarray) -> tuple[float, float, float]:
     return mean, float(low), float(high)
 
 
-def judged(traces: Traces, sets: Sequence[str], seeds: int) -> dict[str, Any]:
+def judged(traces: Traces, searches: Sequence[str], sets: Sequence[str], seeds: int) -> dict[str, Any]:
     """Regrets, ranks, and what coarse to fine is ahead of TPE, on some sets together."""
     found: dict[str, Any] = {"sets": list(sets)}
     for budget in BUDGETS:
         regret = np.array(
-            [[[_regret(traces, one, name, budget, seed) for seed in range(seeds)] for name in sets] for one in SEARCHES]
+            [[[_regret(traces, one, name, budget, seed) for seed in range(seeds)] for name in sets] for one in searches]
         )  # (searches, sets, seeds)
         rank = stats.rankdata(regret, axis=0, nan_policy="omit")
-        ours, rival = list(SEARCHES).index(OURS), list(SEARCHES).index(RIVAL)
-        clock = [
-            [
-                traces.of(OURS, name, max(BUDGETS), seed).within(
-                    _seconds(traces, name, budget, seed), traces.table(name)
-                )
-                - traces.of(RIVAL, name, budget, seed).after(budget)
-                for name in sets
-            ]
-            for seed in range(seeds)
-        ]
+        ours, rival = searches.index(OURS), searches.index(RIVAL)
+        clock = [[_ahead_in_time(traces, name, budget, seed) for name in sets] for seed in range(seeds)]
         found[str(budget)] = {
-            "regret": dict(zip(SEARCHES, regret.mean(axis=(1, 2)).round(4).tolist(), strict=True)),
-            "rank": dict(zip(SEARCHES, rank.mean(axis=(1, 2)).round(2).tolist(), strict=True)),
+            "regret": dict(zip(searches, regret.mean(axis=(1, 2)).round(4).tolist(), strict=True)),
+            "rank": dict(zip(searches, rank.mean(axis=(1, 2)).round(2).tolist(), strict=True)),
             "of_each_set": {
                 one: dict(zip(sets, regret[i].mean(axis=1).round(4).tolist(), strict=True))
-                for i, one in enumerate(SEARCHES)
+                for i, one in enumerate(searches)
             },
             "less_than_tpe_at_equal_trials": interval((regret[ours] - regret[rival]).mean(axis=0)),
             "less_than_tpe_at_equal_seconds": interval(np.array(clock).mean(axis=1)),
@@ -146,10 +137,10 @@ def _ahead_in_time(traces: Traces, name: str, budget: int, seed: int) -> float:
     return traces.of(OURS, name, max(BUDGETS), seed).within(seconds, table) - rival.after(budget)
 
 
-def costs(traces: Traces, sets: Sequence[str], seeds: int) -> dict[str, Any]:
+def costs(traces: Traces, searches: Sequence[str], sets: Sequence[str], seeds: int) -> dict[str, Any]:
     """By search, milliseconds per trial of proposing, and seconds of a search of 100 trials by the model."""
     found = {}
-    for one in SEARCHES:
+    for one in searches:
         of = [(traces.of(one, name, 100, seed), traces.table(name)) for name in sets for seed in range(seeds)]
         steps = [step for trace, _ in of for step in trace.steps]
         ends = [trace.seconds(table)[min(int((trace.work < 100).sum()), len(trace.steps) - 1)] for trace, table in of]
@@ -161,11 +152,11 @@ def costs(traces: Traces, sets: Sequence[str], seeds: int) -> dict[str, Any]:
     return found
 
 
-def show(title: str, found: dict[str, Any]) -> None:
+def show(title: str, searches: Sequence[str], found: dict[str, Any]) -> None:
     """A table of regrets and ranks."""
     print(f"\n{title}: {', '.join(found['sets'])}")
     print(f"{'':18}" + "".join(f"{budget:>9} trials" for budget in BUDGETS) + "   (mean regret, mean rank)")
-    for one in SEARCHES:
+    for one in searches:
         cells = [f"{found[str(b)]['regret'][one]:9.4f} {found[str(b)]['rank'][one]:6.2f}" for b in BUDGETS]
         print(f"{one:18}" + "".join(cells))
     for what in ("trials", "seconds"):
@@ -181,21 +172,23 @@ def main() -> None:
     parser.add_argument("tables", type=Path)
     parser.add_argument("--sets", nargs="+", default=["letter", "wine", "digits", "california"])
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--without", nargs="*", default=[], choices=[s for s in SEARCHES if s not in (OURS, RIVAL)])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     quiet()
+    searches = [one for one in SEARCHES if one not in asked.without]
     traces = Traces(asked.tables)
     design = [name for name in asked.sets if name in DESIGN]
     others = [name for name in asked.sets if name not in DESIGN]
     report: dict[str, Any] = {"seeds": asked.seeds}
     for title, sets in (("designed on", design), ("judged on", others), ("all", asked.sets)):
         if sets:
-            report[title] = judged(traces, sets, asked.seeds)
-            show(title, report[title])
+            report[title] = judged(traces, searches, sets, asked.seeds)
+            show(title, searches, report[title])
     for name in asked.sets:
-        regrets = {one: [report["all"][str(b)]["of_each_set"][one][name] for b in BUDGETS] for one in SEARCHES}
+        regrets = {one: [report["all"][str(b)]["of_each_set"][one][name] for b in BUDGETS] for one in searches}
         print(f"{name}: " + "; ".join(f"{one} {' '.join(f'{r:.3f}' for r in of)}" for one, of in regrets.items()))
-    report["costs"] = costs(traces, asked.sets, asked.seeds)
+    report["costs"] = costs(traces, searches, asked.sets, asked.seeds)
     print("\nproposing, ms per trial; 100 trials, seconds by the model; programs per generation")
     for one, cost in report["costs"].items():
         print(f"{one:18}{cost['proposing_ms']:8.1f}{cost['seconds_100']:9.1f}{cost['programs']:7.1f}")
