@@ -26,7 +26,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-SECONDS = 30
+SECONDS = 90
 """That one case may take."""
 
 ANY = "table or error"

@@ -150,10 +150,24 @@ def _normal_ranks(x: Numbers, landmarks: Numbers) -> Numbers:
     """Ranks among the landmarks, as numbers of the normal distribution; tied ones take the middle of theirs."""
     from scipy.special import ndtri  # noqa: PLC0415  (only this scale needs it)
 
-    ranks = np.linspace(0, 1, len(landmarks))
-    below = np.interp(x, landmarks, ranks)
-    above = -np.interp(-x, -landmarks[::-1], -ranks[::-1])
-    return ndtri(np.clip((below + above) / 2, _EDGE, 1 - _EDGE))
+    rank = (_rank(x, landmarks) + 1 - _rank(-x, -landmarks[::-1])) / 2
+    return ndtri(np.clip(rank, _EDGE, 1 - _EDGE))
+
+
+def _rank(x: Numbers, landmarks: Numbers) -> Numbers:
+    """Ranks in [0, 1] among sorted landmarks, the last one of tied ones.
+
+    The part of a gap that lies below x, and no slope as in `np.interp`: over a gap of the smallest numbers it would be
+    infinite. Of the largest, where a gap would be, halves are compared.
+    """
+    x = np.clip(x, landmarks[0], landmarks[-1])
+    if landmarks[-1] / 2 - landmarks[0] / 2 > np.finfo(float).max / 2:
+        x, landmarks = x / 2, landmarks / 2
+    last = len(landmarks) - 1
+    below = np.minimum(np.searchsorted(landmarks, x, side="right") - 1, last - 1)
+    low, high = landmarks[below], landmarks[below + 1]
+    part = np.divide(x - low, high - low, out=np.ones_like(x), where=high > low)
+    return (below + part) / last
 
 
 def _logarithms(x: Numbers, floor: float) -> Numbers:
