@@ -64,7 +64,7 @@ SEARCHES: dict[str, Search] = {
 UNTIL = {"optuna_hyperband": 100}
 """Searches that are replayed for the smaller budgets only: 500 whole trainings are 2,000 trials of it, and minutes."""
 
-ANY_BUDGET = (RIVAL, "optuna_hyperband", "hyperband", "random")
+ANY_BUDGET = (RIVAL, "optuna_hyperband", "hyperband")
 """Searches that do not look at the budget: one of the largest holds those of the smaller ones."""
 
 

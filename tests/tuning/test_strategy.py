@@ -5,7 +5,7 @@ from caviar.errors import BadSpace
 from caviar.network.config import Config
 from caviar.training.devices import places
 from caviar.training.scores import row_plan
-from caviar.tuning.strategy import FEWEST, choose_strategy, configs_at_once, seconds_of
+from caviar.tuning.strategy import FEWEST, Seconds, Strategy, choose_strategy, configs_at_once, seconds_of
 from diagnosis.made_scores import classes
 
 SPLIT = classes(300, 100)
@@ -13,7 +13,7 @@ SMALL = Config(hidden_units=(8,), epochs=4, batch_size=32)
 
 
 def decided(**settings):
-    given = {"at_once": 4, "trials": None, "seconds": None, "seconds_each": None, "asked": None}
+    given = {"at_once": 4, "trials": None, "seconds": None, "took": None, "asked": None}
     return choose_strategy(**(given | settings))
 
 
@@ -22,10 +22,10 @@ def decided(**settings):
     [
         ({"trials": FEWEST - 1}, "panda", FEWEST - 1),
         ({"trials": FEWEST}, "caviar", FEWEST),
-        ({"seconds": 100.0, "seconds_each": 10.0}, "panda", 10),
-        ({"seconds": 100.0, "seconds_each": 0.5}, "caviar", 200),
-        ({"seconds": 100.0, "seconds_each": 0.5, "trials": 12}, "panda", 12),
-        ({"seconds": 1.0, "seconds_each": 50.0}, "panda", 1),
+        ({"seconds": 100.0, "took": Seconds(10.0, 2.0)}, "panda", 10),
+        ({"seconds": 100.0, "took": Seconds(0.5, 2.0)}, "caviar", 200),
+        ({"seconds": 100.0, "took": Seconds(0.5, 2.0), "trials": 12}, "panda", 12),
+        ({"seconds": 1.0, "took": Seconds(50.0, 2.0)}, "panda", 1),
     ],
 )
 def test_the_budget_decides(budget, name, configs):
@@ -43,7 +43,9 @@ def test_a_person_overrides_and_is_told_what_the_budget_says():
 
 
 def test_what_was_measured_is_said():
-    assert "0.25 s each, measured on this machine with 4 at once" in decided(seconds=60.0, seconds_each=0.25).reason
+    assert (
+        "0.25 s each, measured on this machine with 4 at once" in decided(seconds=60.0, took=Seconds(0.25, 2.0)).reason
+    )
     assert "measured" not in decided(trials=60).reason
 
 
@@ -56,6 +58,18 @@ def test_configs_that_fill_the_machine():
 
 
 def test_a_config_of_more_epochs_takes_longer():
-    short, long = (seconds_of(SPLIT, SMALL.changed(epochs=epochs), (1.0,)) for epochs in (2, 2_000))
+    short, long = (seconds_of(SPLIT, SMALL.changed(epochs=epochs), (1.0,)).each for epochs in (2, 2_000))
     assert 0 < short < long
     assert np.isfinite(long)
+
+
+def test_programs_take_a_small_part_of_the_time_that_is_left():
+    way = decided(seconds=100.0, took=Seconds(0.5, 2.0))
+    assert [way.most_programs(100.0, done) for done in (0, 64, 128, 192)] == [7, 5, 2, 1]
+    assert way.most_programs(100.0, 1_000) == 1  # one is always needed
+    assert decided(trials=60).most_programs(None, 0) is None
+
+
+def test_what_was_measured_is_kept_with_the_study():
+    way = decided(seconds=100.0, took=Seconds(0.5, 2.0))
+    assert Strategy(**way.to_json()) == way

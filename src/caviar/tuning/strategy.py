@@ -6,7 +6,7 @@ by populations needs a first look at the whole space and at least one zoom befor
 
 import dataclasses
 import time
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from caviar.data.split import Split
 from caviar.errors import BadSpace, nearest
@@ -18,6 +18,12 @@ from caviar.training.scores import RowPlan, networks_for
 
 StrategyName = Literal["panda", "caviar"]
 STRATEGIES: tuple[StrategyName, ...] = ("panda", "caviar")
+
+COMPILING = 0.15
+"""Share of the time that is left which a generation may take to compile its programs."""
+
+_SECONDS_TO_COMPILE = 1.0
+"""Of a program, at least: the one that is measured may have been compiled before, others have not."""
 
 FEWEST = 16
 """Configs that a search by populations needs: eight to look at the whole space, and as many again to zoom once."""
@@ -33,6 +39,7 @@ class Strategy:
         at_once: configs that are trained in the time of one.
         seconds_each: of one config when `at_once` are trained together, measured; None where configs are counted.
         reason: one or two sentences.
+        seconds_program: to compile a program, measured; None where configs are counted.
     """
 
     name: StrategyName
@@ -40,6 +47,19 @@ class Strategy:
     at_once: int
     seconds_each: float | None
     reason: str
+    seconds_program: float | None = None
+
+    def most_programs(self, seconds: float | None, done: int) -> int | None:
+        """Programs that a generation may compile; None where configs are counted, or cost no time.
+
+        Args:
+            seconds: of the whole search.
+            done: configs before this generation.
+        """
+        if seconds is None or not self.seconds_each or not self.seconds_program:
+            return None
+        left = seconds - done * self.seconds_each
+        return max(1, int(COMPILING * left / self.seconds_program))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -53,8 +73,17 @@ def configs_at_once(split: Split, config: Config, on: RowPlan) -> int:
     return max(1, lane_size(program_for(networks[0], split).architecture, folds) * len(places()) // len(networks))
 
 
-def seconds_of(split: Split, config: Config, on: RowPlan) -> float:
-    """Seconds of one config like this one when as many are trained as fit side by side, measured.
+class Seconds(NamedTuple):
+    """What training takes."""
+
+    each: float
+    """Of one config, when as many are trained as fit side by side."""
+    program: float
+    """Of a program, to be compiled."""
+
+
+def seconds_of(split: Split, config: Config, on: RowPlan) -> Seconds:
+    """Seconds of one config like this one, measured.
 
     One epoch is trained twice: what the first takes longer is compiling, and paid once.
     """
@@ -65,14 +94,17 @@ def seconds_of(split: Split, config: Config, on: RowPlan) -> float:
         for each in several
         for one in networks_for(each, on)
     ]
-    train(split, networks)
-    began = time.perf_counter()
-    train(split, networks)
-    return (time.perf_counter() - began) * last_epoch(config, split) / at_once
+    took: list[float] = []
+    for _ in range(2):
+        began = time.perf_counter()
+        train(split, networks)
+        took.append(time.perf_counter() - began)
+    first, again = took
+    return Seconds(again * last_epoch(config, split) / at_once, max(_SECONDS_TO_COMPILE, first - again))
 
 
 def choose_strategy(
-    *, at_once: int, trials: int | None, seconds: float | None, seconds_each: float | None, asked: StrategyName | None
+    *, at_once: int, trials: int | None, seconds: float | None, took: Seconds | None, asked: StrategyName | None
 ) -> Strategy:
     """Which way a budget goes, and why.
 
@@ -80,7 +112,7 @@ def choose_strategy(
         at_once: see `Strategy`.
         trials: configs that may be tried; None where only the seconds count.
         seconds: that may be taken; None where only configs count.
-        seconds_each: measured seconds of one config; None where only configs count.
+        took: what one config takes, measured; None where only configs count.
         asked: the way that a person wants; None: by the budget.
 
     Raises:
@@ -88,6 +120,7 @@ def choose_strategy(
     """
     if asked is not None and asked not in STRATEGIES:
         raise BadSpace(f"--strategy must be panda or caviar, got {asked!r}. {nearest(asked, STRATEGIES)}")
+    seconds_each = None if took is None else took.each
     timed = 10**9 if seconds is None or not seconds_each else max(1, int(seconds / seconds_each))
     configs = min(timed, trials or 10**9)
     name: StrategyName = asked or ("caviar" if configs >= FEWEST else "panda")
@@ -108,4 +141,4 @@ def choose_strategy(
         reason = f"{budget} --strategy {asked} was asked for" + (
             "." if (configs >= FEWEST) == (asked == "caviar") else "; the budget alone would go the other way."
         )
-    return Strategy(name, configs, at_once, seconds_each, reason)
+    return Strategy(name, configs, at_once, seconds_each, reason, None if took is None else took.program)

@@ -20,11 +20,16 @@ BY_CLASS = ("units",)
 """Those of them of which a program has room for several values."""
 
 LEADERS, LEADERS_LATER = 3, 2
-"""Programs in the first generation and in every later one: each costs about a second to compile."""
+"""Programs in the first generation and in every later one, at most: each costs seconds to compile."""
 
 
 def together_in_programs(
-    space: Space, around: Config, *, first: bool, allowed: Callable[[Config], bool] | None = None
+    space: Space,
+    around: Config,
+    *,
+    first: bool,
+    most: int | None = None,
+    allowed: Callable[[Config], bool] | None = None,
 ) -> Together:
     """How the points of a generation of networks share programs.
 
@@ -32,6 +37,7 @@ def together_in_programs(
         space: what is searched.
         around: the settings that are not searched.
         first: whether it is the first generation.
+        most: programs that the time allows; None does not count it.
         allowed: whether a config may be tried; None: all may.
     """
 
@@ -56,7 +62,8 @@ def together_in_programs(
     def may(point: Point) -> bool:
         return allowed is None or allowed(space.config(point, around))
 
-    return Together(LEADERS if first else LEADERS_LATER, follow, may, decides)
+    leaders = LEADERS if first else LEADERS_LATER
+    return Together(leaders if most is None else min(leaders, most), follow, may, decides)
 
 
 def apart() -> Together:

@@ -102,7 +102,9 @@ def tune_networks(
         seed=seed,
         given=(Entry(space.values_of(start), start),),
         config=lambda point: space.config(point, start),
-        together=lambda generation: together_in_programs(space, start, first=generation == 0),
+        together=lambda generation: together_in_programs(
+            space, start, first=generation == 0, most=way.most_programs(seconds, generation * size)
+        ),
         metric=chosen,
     )
     asked = asked_of(plan, base=start.to_json(), data=split.fingerprint, rungs=repr(race), objectives=wanted)
@@ -160,7 +162,7 @@ def _strategy(
         at_once=configs_at_once(split, start, on),
         trials=trials,
         seconds=seconds,
-        seconds_each=None if seconds is None else seconds_of(split, start, on),
+        took=None if seconds is None else seconds_of(split, start, on),
         asked=asked,
     )
     study.set_user_attr(_STRATEGY, json.dumps(way.to_json()))
