@@ -3,6 +3,8 @@
     python -m pip install torch==2.13.0        # a CPU build suffices; PyTorch is no dependency of caviar
     python benchmarks/race.py --data DATA [--only digits letter] [--seeds 5] [--seconds 300] [--json race.json]
 
+With --json what is done is kept, and the same command goes on: all of it takes hours.
+
 DATA is a folder with letter/letter.csv, bank_marketing/bank-marketing.csv and fashion_mnist/*-ubyte.gz; digits come
 with scikit-learn. caviar prepares the rows once (imputed, encoded, standardised by the training rows), and both sides
 get the same arrays, the same training and dev rows, the same space (`race_space.py`) and the same most epochs.
@@ -104,25 +106,32 @@ def main() -> None:
     print(f"{CORES} cores, {platform.machine()}, {asked.seconds:g} s for Optuna + PyTorch + Hyperband\n")
     print(f"{'data':<16}{'seed':>5}{'target':>9}{'trials':>8}{'caviar s':>10}{'networks':>10}{'share':>8}", flush=True)
     report: dict[str, Any] = {"cores": CORES, "seconds": asked.seconds, "runs": []}
+    if asked.json and asked.json.exists():
+        report["runs"] = json.loads(asked.json.read_text(encoding="utf-8"))["runs"]
+    done = {(run["data"], run["seed"]): run for run in report["runs"] if run["of"] == asked.seconds}
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.only:
             rows = Path(folder) / f"{name}.npz"
             np.savez(rows, **rows_of(name, asked.data))
             shares = []
             for seed in range(asked.seeds):
-                target, trials = optuna_side(rows, asked.seconds, seed)
-                reached, lowest, networks = caviar_side(rows, target, asked.seconds, seed)
-                share = (reached or float("inf")) / asked.seconds
-                shares.append(share)
-                shown = f"{reached:.1f}" if reached else f"> {asked.seconds:g}"
-                print(f"{name:<16}{seed:>5}{target:>9.2%}{trials:>8}{shown:>10}{networks:>10}{share:>8.3f}", flush=True)
-                report["runs"].append(
-                    {"data": name, "seed": seed, "target": target, "trials": trials, "seconds": reached}
-                    | {"lowest": lowest, "networks": networks, "share": share if reached else None}
+                run = done.get((name, seed))
+                if run is None:
+                    target, trials = optuna_side(rows, asked.seconds, seed)
+                    reached, lowest, networks = caviar_side(rows, target, asked.seconds, seed)
+                    run = {"data": name, "seed": seed, "of": asked.seconds, "target": target, "trials": trials}
+                    run |= {"seconds": reached, "lowest": lowest, "networks": networks}
+                    report["runs"].append(run)
+                    if asked.json:
+                        hand_over(report, asked.json)
+                shares.append((run["seconds"] or float("inf")) / asked.seconds)
+                shown = f"{run['seconds']:.1f}" if run["seconds"] else f"> {asked.seconds:g}"
+                print(
+                    f"{name:<16}{seed:>5}{run['target']:>9.2%}{run['trials']:>8}{shown:>10}{run['networks']:>10}"
+                    f"{shares[-1]:>8.3f}",
+                    flush=True,
                 )
             print(f"{name:<16} median share of the time {statistics.median(shares):.3f}\n", flush=True)
-    if asked.json:
-        hand_over(report, asked.json)
 
 
 if __name__ == "__main__":

@@ -75,3 +75,27 @@ def test_a_leader_is_drawn_like_any_point():
     assert sorted(set(sizes)) == [32, 64, 128]
     assert min(sizes.count(size) for size in (32, 64, 128)) > 70
     assert Choice(32, 64, 128) == SPACE["batch_size"]
+
+
+def test_some_follow_the_programs_of_points_that_are_given():
+    space = Space({"units": Integer(8, 64, log=True), "batch_size": Choice(16, 32, 64), "dropout": Uniform(0.0, 0.5)})
+    own = {"units": 12, "batch_size": 32, "dropout": 0.1}
+    shared = together_in_programs(space, Config(), first=True, given=[own])
+    points = drawn_together(Request(space, [], 23, 0, 0, shared), anywhere(space))
+    leaders = [own, *points[: shared.leaders]]
+    for number, point in enumerate(points[shared.leaders :], shared.leaders):
+        leader = leaders[number % 4]
+        assert point["batch_size"] == leader["batch_size"]
+        assert width_class(point["units"]) == width_class(leader["units"])
+    for number in (4, 8, 12):
+        assert shared.leader_of(number, points) == {"units": 12, "batch_size": 32}
+
+
+def test_points_outside_the_space_lead_none_and_those_given_count_in_the_time():
+    space = Space({"batch_size": Choice(16, 32)})
+    assert together_in_programs(space, Config(), first=True, given=[{"batch_size": 64}]).given == ()
+    assert together_in_programs(space, Config(), first=True, given=[{}]).given == ()
+    inside = [{"batch_size": 16}]
+    assert together_in_programs(space, Config(), first=True, most=2, given=inside).leaders == 1
+    assert together_in_programs(space, Config(), first=True, most=1, given=inside).leaders == 1  # two see more than one
+    assert together_in_programs(space, Config(), first=False, most=9).leaders == 2

@@ -143,14 +143,21 @@ def report(
     *,
     storage: Annotated[str | None, Parameter(help="URL of the study, where it needs a password.")] = None,
 ) -> None:
-    """Write report.html of a search anew from its run folder: also while it is not finished."""
-    from caviar.reporting.run_folder import read_run  # noqa: PLC0415
+    """Write report.html anew from its run folder: of a search, also while it is not finished, or of a re-tuning."""
+    from caviar.reporting.run_folder import read_run, read_summary  # noqa: PLC0415
 
     begun = read_run(run)["asked"].get("command", "improve")
+    if begun == "retune" and (summary := read_summary(run)) is not None:
+        from caviar.reporting.retuning_report import write_retuning_report  # noqa: PLC0415
+
+        print(f"Report: {write_retuning_report(run, summary)}")
+        return
     if begun != "tune":
         path = run / "report.html"
         made = f"its report is {path}" if path.exists() else "it has none" + _reports_of(begun)
-        raise BadRun(f"caviar report writes the reports of searches, but {run} is of caviar {begun}: {made}.")
+        raise BadRun(
+            f"caviar report writes the reports of searches and re-tunings, but {run} is of caviar {begun}: {made}."
+        )
     from caviar.reporting.tuning_kept import kept  # noqa: PLC0415
     from caviar.reporting.tuning_report import write_report  # noqa: PLC0415
 
@@ -192,7 +199,11 @@ def retune(
             seed=seed,
             listener=listener,
         )
-    print(json.dumps(result.summary) if as_json else "\n".join([*result.lines, f"Run folder: {result.folder}"]))
+    print(
+        json.dumps(result.summary)
+        if as_json
+        else "\n".join([*result.lines, f"Run folder: {result.folder}", f"Report:     {result.folder / 'report.html'}"])
+    )
 
 
 def status(

@@ -3,7 +3,7 @@
     run.json, checkpoints/            as in `reporting.run_folder`
     study.log                         the new study, where a search paid
     model.json, model.safetensors     the settings that lead, trained on the new train rows
-    summary.json                      there when the run is finished
+    report.html, summary.json         there when the run is finished
 
 The new test rows stay sealed.
 """
@@ -22,6 +22,7 @@ from caviar.network.config import Config
 from caviar.reporting import words
 from caviar.reporting.data_shift import DataShift, data_shift
 from caviar.reporting.division import Division
+from caviar.reporting.retuning_report import write_retuning_report
 from caviar.reporting.run_folder import RunFolder, named, next_folder, read_run, read_summary
 from caviar.reporting.story import FORMAT, held_out_error, versions
 from caviar.reporting.terminal import Listener, Silent
@@ -118,7 +119,7 @@ def retune(
         listener: told how the work goes.
 
     Returns:
-        The Retuning; its folder holds model and summary.
+        The Retuning; its folder holds model, summary and report.
 
     Raises:
         BadRun: the run is not finished or damaged, or `out` holds another run.
@@ -167,6 +168,7 @@ def retune(
             seconds = folder.seconds_before + monotonic() - began
             folder.spent(seconds)
         content["seconds"] = round(seconds, 1)
+        write_retuning_report(folder.path, content)
         folder.write_json("summary.json", content)
         folder.tidy()
         return Retuning(folder.path, content)

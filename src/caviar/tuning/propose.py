@@ -40,6 +40,20 @@ class Together(NamedTuple):
     """Whether a point may be tried, such as for its cost."""
     decides: tuple[str, ...] = ()
     """The settings that a program is compiled for."""
+    given: tuple[Point, ...] = ()
+    """Points beside those that are proposed, whose programs are compiled anyway: some follow them, too."""
+
+    def leader_of(self, number: int, points: Sequence[Point]) -> Point | None:
+        """Whom a point follows; None where it leads.
+
+        Args:
+            number: of the point, counted from 0.
+            points: those before it.
+        """
+        if number < self.leaders:
+            return None
+        leaders = [*self.given, *points[: self.leaders]]
+        return leaders[number % len(leaders)]
 
 
 class Request(NamedTuple):
@@ -158,7 +172,7 @@ def drawn_together(
     stream, together, known = stream_of(request), request.together, Known(request)
     points: list[Point] = []
     for number in range(request.n):
-        leader = points[number % together.leaders] if number >= together.leaders else None
+        leader = together.leader_of(number, points)
         point = _led(first[number] if number < len(first) else draw(stream), leader, together, stream)
         for _ in range(REDRAWS):
             if together.allowed(point) and point not in known:

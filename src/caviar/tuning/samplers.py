@@ -63,7 +63,7 @@ class Sampled:
         mirror = Mirror(request.space, told(request.tried, self.most), self.make(int(stream.integers(1 << 31))))
         together, known, points = request.together, Known(request), list[Point]()
         for number in range(request.n):
-            leader = points[number % together.leaders] if number >= together.leaders else None
+            leader = together.leader_of(number, points)
 
             def drawn(attempt: int, leader: Point | None = leader) -> Point:
                 asks = attempt < _ASKED_AGAIN

@@ -4,7 +4,7 @@ What must be compiled (layers, width class, mini-batch, batch norm, kind of acti
 and copied by the others; everything else is proposed for each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,6 +29,7 @@ def together_in_programs(
     *,
     first: bool,
     most: int | None = None,
+    given: Sequence[Point] = (),
     allowed: Callable[[Config], bool] | None = None,
 ) -> Together:
     """How the points of a generation of networks share programs.
@@ -37,7 +38,8 @@ def together_in_programs(
         space: what is searched.
         around: the settings that are not searched.
         first: whether it is the first generation.
-        most: programs that the time allows; None does not count it.
+        most: programs that the time allows, those of `given` among them; None does not count it.
+        given: points that are trained beside those that are proposed.
         allowed: whether a config may be tried; None: all may.
     """
 
@@ -62,8 +64,12 @@ def together_in_programs(
     def may(point: Point) -> bool:
         return allowed is None or allowed(space.config(point, around))
 
+    inside = (point for point in given if all(name in point and space[name].holds(point[name]) for name in decides))
+    lead = tuple({name: point[name] for name in decides} for point in inside)
     leaders = LEADERS if first else LEADERS_LATER
-    return Together(leaders if most is None else min(leaders, most), follow, may, decides)
+    if most is not None:
+        leaders = max(1, min(leaders, most - len(lead)))
+    return Together(leaders, follow, may, decides, lead)
 
 
 def apart() -> Together:

@@ -94,16 +94,21 @@ def tune_networks(
     size = _generation_size(way)
     race = race and race.of_most(_most_epochs(space, start))
     usual = CoarseToFine() if way.name == "caviar" else Nudges(IMPORTANCE, space.values_of(start))
+    own = space.values_of(start)
     plan = Plan(
         space=space,
         propose=(proposer or usual) if prior is None else Warmed(proposer or usual, prior),
         trials=trials or _UNLIMITED,
         generation_size=lambda generation: race.size(generation, size) if race else size,
         seed=seed,
-        given=(Entry(space.values_of(start), start),),
+        given=(Entry(own, start),),
         config=lambda point: space.config(point, start),
         together=lambda generation: together_in_programs(
-            space, start, first=generation == 0, most=way.most_programs(seconds, generation * size)
+            space,
+            start,
+            first=generation == 0,
+            most=way.most_programs(seconds, generation * size),
+            given=() if generation else (own,),
         ),
         metric=chosen,
     )
