@@ -14,8 +14,9 @@ process per core with one thread each, the dev error reported after every epoch;
 memory, which is faster than a DataLoader. It has `--seconds`, its start not counted: the clock begins with the first
 trial.
 
-caviar's clock begins when its process is started: Python, imports, compiling everything with an empty cache. What it
-is to reach is the lowest dev error that the other side has reported. A side's error is the lowest after any epoch of
+caviar's clock begins when its process is started: Python, imports, compiling everything with an empty cache. It is
+given a tenth of the time, and the rest where that was not enough. What it is to reach is the lowest dev error that the
+other side has reported. A side's error is the lowest after any epoch of
 any network. Per data set and seed: seconds until then over `--seconds`; median over the seeds. Sides take turns on a
 machine that should do nothing else. Where caviar has not got there in `--seconds` either, the ratio is above 1.
 """

@@ -25,6 +25,8 @@ COMPILING = 0.15
 _SECONDS_TO_COMPILE = 1.0
 """Of a program, at least: the one that is measured may have been compiled before, others have not."""
 
+_FEW_EPOCHS = 4
+
 FEWEST = 16
 """Configs that a search by populations needs: eight to look at the whole space, and as many again to zoom once."""
 
@@ -85,22 +87,25 @@ class Seconds(NamedTuple):
 def seconds_of(split: Split, config: Config, on: RowPlan) -> Seconds:
     """Seconds of one config like this one, measured.
 
-    One epoch is trained twice: what the first takes longer is compiling, and paid once.
+    One epoch is trained twice: what the first takes longer is compiling, and paid once. Then a few: what one more takes
+    is told apart from what every training takes before its first.
     """
-    at_once = configs_at_once(split, config, on)
+    at_once, epochs = configs_at_once(split, config, on), last_epoch(config, split)
     several = [config.at_rate(config.rate * (1 + i / 1000)) for i in range(at_once)]
-    networks = [
-        one.changed(epochs=last_epoch(config, split), stop_after=1, early_stopping=None)
-        for each in several
-        for one in networks_for(each, on)
-    ]
-    took: list[float] = []
-    for _ in range(2):
+
+    def took(until: int) -> float:
+        networks = [
+            one.changed(epochs=epochs, stop_after=until, early_stopping=None)
+            for each in several
+            for one in networks_for(each, on)
+        ]
         began = time.perf_counter()
         train(split, networks)
-        took.append(time.perf_counter() - began)
-    first, again = took
-    return Seconds(again * last_epoch(config, split) / at_once, max(_SECONDS_TO_COMPILE, first - again))
+        return time.perf_counter() - began
+
+    first, again, few = took(1), took(1), min(epochs, _FEW_EPOCHS)
+    more = max(0.0, took(few) - again) / (few - 1) if few > 1 else again
+    return Seconds((again + (epochs - 1) * more) / at_once, max(_SECONDS_TO_COMPILE, first - again))
 
 
 def choose_strategy(
