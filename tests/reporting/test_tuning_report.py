@@ -1,5 +1,6 @@
 """The report of a search: everything that was found stands in it, nothing else, and it stays small."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -73,7 +74,8 @@ def test_the_report_of_an_unfinished_search(few, page_of_few):
     leading = kept(few).content["leading"]["trial"]
     assert re.search(rf'<tr class="chosen"><td>{leading}\b', page)
     assert "decay rate only where schedule is exponential" in said
-    assert page.count("<svg") == 3
+    assert "How much of what moves the result comes from each setting" in said
+    assert page.count("<svg") == 4
     assert not re.search(r"(src|href)=[\"']https?:", page)  # nothing is loaded from elsewhere
 
 
@@ -147,3 +149,19 @@ def test_a_search_without_a_sound_network_still_has_pictures():
         reached = tuning_plots.Reached(nothing, nothing, "error")
         assert tuning_plots.best_so_far(reached, np.zeros(3), "held-out loss").startswith("<svg")
         assert tuning_plots.curves([(0, nothing)], 0, "loss").startswith("<svg")
+
+
+def test_what_the_critic_says_stands_in_the_page(few):
+    found = kept(few)
+    remark = {
+        "name": "edge",
+        "setting": "dropout",
+        "evidence": {},
+        "meaning": f"It is {HOSTILE}.",
+        "advice": "Widen it.",
+    }
+    told = dataclasses.replace(found, content=found.content | {"remarks": [remark], "importance": None})
+    page = write_report(told).read_text(encoding="utf-8")
+    assert HOSTILE not in page
+    assert "Widen it." in text_of(page)
+    assert 'id="importance"' not in page

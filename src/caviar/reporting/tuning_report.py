@@ -17,7 +17,7 @@ from caviar.reporting.config_file import config_lines
 from caviar.reporting.pages import picture, write_page
 from caviar.reporting.run_folder import read_run
 from caviar.reporting.tuning_kept import Kept
-from caviar.reporting.tuning_result import direction, estimate, headline, ranked_by
+from caviar.reporting.tuning_result import direction, estimate, headline, of_space, ranked_by
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName
 from caviar.tuning.networks import RUNGS
 from caviar.tuning.trials import LOSS_DECIDES, Trial
@@ -44,7 +44,8 @@ def write_report(kept: Kept) -> Path:
 
 def _content(kept: Kept) -> dict[str, Any]:
     """What the template shows; all numbers already words."""
-    content, study, trials = kept.content, kept.study, kept.study.trials
+    study, trials = kept.study, kept.study.trials
+    content = kept.content if "remarks" in kept.content else kept.content | of_space(study)
     metric: MetricName = content["metric"]
     criteria = np.array([trial.outcome.criterion if _complete(trial) else math.nan for trial in trials])
     values = np.array([trial.outcome.values[0] if _complete(trial) else math.nan for trial in trials])

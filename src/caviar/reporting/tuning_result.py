@@ -126,12 +126,14 @@ def of_study(study: Study, metric: MetricName) -> dict[str, Any]:
         else {"value": first.outcome.values[0], "params": dict(first.values)},
         "leading": None if not study.ranked else {"trial": study.best.number, "value": study.best_value},
         "zooms": [dataclasses.asdict(zoom) for zoom in study.zooms],
-        **_of_space(study),
     }
 
 
-def _of_space(study: Study) -> dict[str, Any]:
-    """What the trials say of the space, and how much each setting matters; no importance where they do not tell."""
+def of_space(study: Study) -> dict[str, Any]:
+    """What the trials say of the space, and how much each setting matters; no importance where they do not tell.
+
+    It takes seconds.
+    """
     critique, judged = study.critique(), sum(math.isfinite(trial.outcome.criterion) for trial in study.trials)
     importance = [
         {"name": one.name, "share": Estimate(one.share, one.low, one.high, judged).to_json(), "course": one.course}

@@ -45,6 +45,7 @@ from caviar.reporting.tuning_result import (
     of_data,
     of_front,
     of_selection,
+    of_space,
     of_study,
     plain,
 )
@@ -285,7 +286,7 @@ class _Search:
         self.tell.stage("Last comparison, with fresh seeds")
         chosen = self._chosen(study)
         content = plain(
-            {"format": FORMAT, **data, **of_study(study, self.metric)}
+            {"format": FORMAT, **data, **of_study(study, self.metric), **of_space(study)}
             | {
                 "best": of_chosen(chosen, self.split, self.metric) if chosen.run is not None else None,
                 "selection": None if chosen.selection is None else of_selection(chosen.selection, self.split),
