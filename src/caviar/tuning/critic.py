@@ -107,22 +107,21 @@ def criticise(space: Space, trials: Sequence[Trial], *, seed: int = 0) -> Critiq
 def _remarks(
     space: Space, trials: Sequence[Trial], model: Surrogate | None, importances: Sequence[Importance]
 ) -> tuple[Remark, ...]:
-    """Remarks; without a model only those that follow from the space itself."""
-    worth = {one.name: one.low > 0 or one.share >= LITTLE for one in importances}
-    remarks: list[Remark] = []
-    for name in space:
-        scale = _scale(space, name)
-        if scale is None and model is not None and worth[name]:
-            scale = _crowd(space, name, model)
-        if scale is not None:
-            remarks.append(scale)
-        elif model is not None and worth[name]:
-            edge = edge_of(space, name, model)
-            remarks += [] if edge is None else [_edge(name, edge)]
-    if model is not None:
-        remarks += _no_effect(space, trials, model, importances)
-        remarks += _order(importances)
-    return tuple(remarks)
+    """Remarks; without a model only those that follow from the space itself.
+
+    Where a scale is wrong nothing else is said: what good values crowd into is too steep for the model, and what other
+    settings do is hidden behind it.
+    """
+    worth = [one.name for one in importances if one.low > 0 or one.share >= LITTLE]
+    scales = [
+        remark
+        for name in space
+        if (remark := _scale(space, name) or (_crowd(space, name, model) if model and name in worth else None))
+    ]
+    if scales or model is None:
+        return tuple(scales)
+    edges = [_edge(name, edge) for name in space if name in worth and (edge := edge_of(space, name, model)) is not None]
+    return (*edges, *_no_effect(space, trials, model, importances), *_order(importances))
 
 
 def _edge(name: str, edge: Edge) -> Remark:
