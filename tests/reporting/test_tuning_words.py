@@ -59,3 +59,20 @@ def test_values_of_the_metric():
     estimate = Estimate(0.5, 0.25, 0.75, 10)
     assert tuning_words.metric_interval(estimate, "error", "classification") == "50.00% (25.00% to 75.00%)"
     assert tuning_words.metric_interval(Estimate(0.5, math.nan, math.nan, 10), "auc", "classification") == "0.5"
+
+
+def test_settings_without_effect_are_told_together():
+    one = {
+        "name": "no_effect",
+        "setting": "l2",
+        "evidence": {"high": 0.02},
+        "meaning": "L2 is small.",
+        "advice": "Fix it.",
+    }
+    edge = {"name": "edge", "setting": "dropout", "evidence": {}, "meaning": "It is at an end.", "advice": "Widen it."}
+    assert tuning_words.remarks({"remarks": [one, edge]}) == ["L2 is small. Fix it.", "It is at an end. Widen it."]
+    two = one | {"setting": "beta1", "evidence": {"high": 0.07}}
+    told = tuning_words.remarks({"remarks": [one, edge, two]})
+    assert told[0] == "It is at an end. Widen it."
+    assert told[1].startswith("L2 and beta1 make hardly any difference between points, each at most 7% of it.")
+    assert tuning_words.remarks({}) == []

@@ -93,5 +93,16 @@ def of_space(content: Mapping[str, Any]) -> list[str]:
 
 
 def remarks(content: Mapping[str, Any]) -> list[str]:
-    """What the critic of the space says, in sentences."""
-    return [f"{one['meaning']} {one['advice']}" for one in content.get("remarks") or []]
+    """What the critic of the space says, in sentences; settings that have no effect in one."""
+    said = content.get("remarks") or []
+    without = [one for one in said if one["name"] == "no_effect"]
+    if len(without) < 2:
+        return [f"{one['meaning']} {one['advice']}" for one in said]
+    names = [words.name_of(one["setting"]) for one in without]
+    most = max(one["evidence"]["high"] for one in without)
+    together = (
+        f"{', '.join(names[:-1])} and {names[-1]} make hardly any difference between points, each at most "
+        f"{most:.0%} of it. Fix them at the best trial's values, and search something else."
+    )
+    others = [f"{one['meaning']} {one['advice']}" for one in said if one["name"] != "no_effect"]
+    return [*others, together[0].upper() + together[1:]]
