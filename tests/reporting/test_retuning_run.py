@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from markupsafe import escape
 
+from caviar.cli.search import report
 from caviar.data.read import read
 from caviar.data.split import split
 from caviar.errors import BadRun, BadSpace
 from caviar.network.config import Config
 from caviar.reporting import retuning_run
-from caviar.reporting.retuning_report import write_retuning_report
 from caviar.reporting.retuning_run import retune
 from caviar.reporting.status import status
 from caviar.training.plan import written_out
@@ -161,7 +161,7 @@ def test_what_cannot_be_retuned_is_refused_and_nothing_written(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_the_report_tells_the_verdict_the_shift_and_every_contestant(tmp_path):
+def test_the_report_tells_the_verdict_the_shift_and_every_contestant(tmp_path, capsys):
     run = old_run(tmp_path / "old")
     found = retune(run, rows(seed=1, shift=3.0), out=tmp_path / "new", search=False, tolerance=0.2)
     page = (found.folder / "report.html").read_text(encoding="utf-8")
@@ -171,5 +171,8 @@ def test_the_report_tells_the_verdict_the_shift_and_every_contestant(tmp_path):
     (check,) = found.summary["shift"]["checks"]
     assert str(escape(check["meaning"])) in page
     assert "<script" not in page
-    written_again = write_retuning_report(found.folder, found.summary)
-    assert written_again.read_text(encoding="utf-8") == page
+    path = found.folder / "report.html"
+    path.unlink()
+    report(found.folder)  # of the command line
+    assert capsys.readouterr().out == f"Report: {path}\n"
+    assert path.read_text(encoding="utf-8") == page

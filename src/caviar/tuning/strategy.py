@@ -104,7 +104,9 @@ def seconds_of(split: Split, config: Config, on: RowPlan) -> Seconds:
         return time.perf_counter() - began
 
     first, again, few = took(1), took(1), min(epochs, _FEW_EPOCHS)
-    more = max(0.0, took(few) - again) / (few - 1) if few > 1 else again
+    longer = took(few)
+    # Where the machine was busy and more epochs took less, each of them is taken to be a whole part of the training.
+    more = (longer - again) / (few - 1) if few > 1 and longer > again else longer / few
     return Seconds((again + (epochs - 1) * more) / at_once, max(_SECONDS_TO_COMPILE, first - again))
 
 
