@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ class Reached(Exception):
 
 
 def budgets(seconds: float, began: float) -> Iterator[float]:
-    """A search of a tenth of the time, and when that was not enough one of the rest."""
+    """A tenth of the time, and when that was not enough the rest."""
     yield seconds / 10
     while (left := began + seconds - time.monotonic()) > 1:
         yield left
@@ -62,15 +63,16 @@ def main() -> None:
         if lowest <= float(target) + 1e-9 or time.monotonic() - began > float(seconds):
             raise Reached
 
-    with contextlib.suppress(Reached):
-        for search, budget in enumerate(budgets(float(seconds), began)):
-            caviar.tune(
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Reached):
+        for budget in budgets(float(seconds), began):
+            caviar.tune(  # the second call goes on with the study of the first
                 split,
                 space,
                 base=caviar.Config(epochs=EPOCHS, hidden_units=(64, 64)),
                 seconds=budget,
                 rungs="hyperband",
-                seed=int(seed) + 1000 * search,
+                folder=folder,
+                seed=int(seed),
                 callbacks=[watch],
             )
     if lowest <= float(target) + 1e-9:

@@ -214,10 +214,9 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for name, value in list(vars(self).items()):
             if isinstance(value, list | tuple):
-                object.__setattr__(self, field.name, tuple(tuple(v) if isinstance(v, list) else v for v in value))
+                object.__setattr__(self, name, tuple(tuple(v) if isinstance(v, list) else v for v in value))
         for name in ("hidden_units", "filters"):
             value = getattr(self, name)
             if isinstance(value, int) and not isinstance(value, bool):
@@ -249,9 +248,8 @@ class Config:
         self._check_loss()
 
     def _check_convolutions(self) -> None:
-        usual = {field.name: field.default for field in dataclasses.fields(self)}
         for name in ("kernel_size", "stride", "pooling", "global_pooling", "residual"):
-            if not self.filters and getattr(self, name) != usual[name]:
+            if not self.filters and getattr(self, name) != getattr(Config, name):
                 raise BadConfig(
                     f"Config.{name} must be left out without filters, got {getattr(self, name)!r}: it belongs to "
                     "convolutions. Add filters=(16, 32), or leave it out."
@@ -542,9 +540,8 @@ class Config:
         Only the names are left of a network of one's own.
         """
         values = {
-            f.name: [list(part) if isinstance(part, tuple) else part for part in v] if isinstance(v, tuple) else v
-            for f in dataclasses.fields(self)
-            for v in [getattr(self, f.name)]
+            name: [list(part) if isinstance(part, tuple) else part for part in v] if isinstance(v, tuple) else v
+            for name, v in vars(self).items()
         }
         return values | {
             "network": None if self.network is None else [_described(function) for function in self.network]
@@ -580,10 +577,10 @@ def _described(function: Callable[..., Any]) -> str:
 
 
 def _known(settings: Mapping[str, Any]) -> None:
-    names = [f.name for f in dataclasses.fields(Config)]
     for name in settings:
-        if name not in names:
-            raise BadConfig(f"A setting of Config must be one it knows, got {name!r}. {nearest(name, names)}")
+        if name not in Config.__dataclass_fields__:
+            known = list(Config.__dataclass_fields__)
+            raise BadConfig(f"A setting of Config must be one it knows, got {name!r}. {nearest(name, known)}")
 
 
 def _word(name: str, value: Any, words: tuple[str, ...], advice: str = "") -> None:

@@ -66,7 +66,7 @@ class Uniform:
     def at(self, u: float) -> float:
         """The value at place u in [0, 1] of the scale."""
         if self.step is None:
-            return float(np.clip(self.low + u * (self.high - self.low), self.low, self.high))
+            return float(_clip(self.low + u * (self.high - self.low), self.low, self.high))
         return self._of_step(round(_spread(u, self.levels or 1)))
 
     def place(self, value: Any) -> float:
@@ -115,7 +115,7 @@ class LogUniform:
 
     def at(self, u: float) -> float:
         """The value at place u in [0, 1] of the scale."""
-        return float(np.clip(self.low * (self.high / self.low) ** u, self.low, self.high))
+        return float(_clip(self.low * (self.high / self.low) ** u, self.low, self.high))
 
     def place(self, value: Any) -> float:
         """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
@@ -162,7 +162,7 @@ class OneMinusLogUniform:
 
     def at(self, u: float) -> float:
         """The value at place u in [0, 1] of the scale."""
-        return float(np.clip(1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u, self.low, self.high))
+        return float(_clip(1 - (1 - self.low) * ((1 - self.high) / (1 - self.low)) ** u, self.low, self.high))
 
     def place(self, value: Any) -> float:
         """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
@@ -177,11 +177,11 @@ class OneMinusLogUniform:
 
     def stored(self, value: float) -> float:
         """The value as a study keeps it: log10(1 - beta), since Optuna has no such scale."""
-        return float(np.clip(math.log10(1 - value), math.log10(1 - self.high), math.log10(1 - self.low)))
+        return float(_clip(math.log10(1 - value), math.log10(1 - self.high), math.log10(1 - self.low)))
 
     def restored(self, stored: float) -> float:
         """The value of which a study keeps log10(1 - beta)."""
-        return float(np.clip(1 - 10**stored, self.low, self.high))
+        return float(_clip(1 - 10**stored, self.low, self.high))
 
     def distribution(self) -> distributions.BaseDistribution:
         """What Optuna calls this dimension: log10(1 - beta)."""
@@ -233,9 +233,9 @@ class Integer:
     def at(self, u: float) -> int:
         """The value at place u in [0, 1] of the scale."""
         if not self.log:
-            return int(np.clip(self.low + self.step * round(_spread(u, self.levels or 1)), self.low, self.high))
+            return int(_clip(self.low + self.step * round(_spread(u, self.levels or 1)), self.low, self.high))
         low, high = self._ends()
-        return int(np.clip(round(math.exp(low + u * (high - low))), self.low, self.high))
+        return int(_clip(round(math.exp(low + u * (high - low))), self.low, self.high))
 
     def place(self, value: Any) -> float:
         """The place of a value on the scale, in [0, 1]; values outside are moved to the edge, others to the middle."""
@@ -369,5 +369,6 @@ def _gathered(level: float, levels: int) -> float:
     return _clip((level + _HALF) / (levels - 1 + 2 * _HALF))
 
 
-def _clip(u: float) -> float:
-    return min(1.0, max(0.0, u))
+def _clip(u: float, low: float = 0.0, high: float = 1.0) -> float:
+    """Moved to the nearer end where it lies outside; np.clip takes twenty times as long for a single number."""
+    return min(high, max(low, u))

@@ -5,18 +5,15 @@ there are, nor on which of them was faster. So a study is the same with any numb
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, Self, cast
+from typing import Protocol, Self, cast
 
 from caviar.errors import BadObjective
 from caviar.tuning.cuts import cuts_from
-from caviar.tuning.own_trial import Answer, OwnTrial, Task, answer_of, seed_of
+from caviar.tuning.own_trial import Answer, Objective, Task, answer_of, seed_of
 from caviar.tuning.search import Entry
 from caviar.tuning.space import Point, Space
 from caviar.tuning.trials import Outcome, State, Trial
 from caviar.tuning.workers import Workers
-
-Objective = Callable[[OwnTrial], Any]
-"""Returns a number, or one per objective."""
 
 WORTH_NOTING = 0.1
 """Seconds of a trial from which it is noted before its generation ends: a shorter one is as well run again."""

@@ -32,7 +32,7 @@ class Mirror:
     def __init__(self, space: Space, tried: Sequence[Tried], sampler: BaseSampler) -> None:
         objectives = max((len(one.values) for one in tried), default=1)
         self._space, self._sampler = space, sampler
-        self._distributions = {name: dimension.distribution() for name, dimension in space.items()}
+        self._distributions = space.distributions
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # a study in memory is nothing to tell people of
         self._study = optuna.create_study(directions=[StudyDirection.MINIMIZE] * max(1, objectives), sampler=sampler)

@@ -158,6 +158,10 @@ class OwnTrial:
         return rungs
 
 
+Objective = Callable[[OwnTrial], Any]
+"""Returns a number, or one per objective."""
+
+
 def failure(reason: str, facts: Mapping[str, Any] | None = None, error: BaseException | None = None) -> Answer:
     """The answer of a trial that failed.
 

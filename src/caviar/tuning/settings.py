@@ -62,8 +62,8 @@ def config_of(values: Mapping[str, Any], base: Config) -> Config:
         settings["batch_norm"] = False
     if settings.get("augment") == NO_CHANGES:
         settings["augment"] = ()
-    if "learning_rate" in settings and "schedule" not in settings:
-        base = base.at_rate(settings["learning_rate"])
+    if "learning_rate" in settings and "schedule" not in settings and not isinstance(base.schedule, str):
+        base = base.at_rate(settings["learning_rate"])  # and the rates of the schedule by hand with it
     if base.filters and isinstance(settings.get("filters"), int):
         settings["filters"] = _in_proportion(base.filters, settings["filters"])
     if "layers" in values or "units" in values:

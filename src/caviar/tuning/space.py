@@ -107,6 +107,11 @@ class Space(Mapping[str, Dimension]):
                     placed.setdefault(name)
         return tuple(placed)
 
+    @functools.cached_property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """What Optuna calls the dimensions, by name."""
+        return {name: dimension.distribution() for name, dimension in self.dimensions.items()}
+
     def __getitem__(self, name: str) -> Dimension:
         return self.dimensions[name]
 

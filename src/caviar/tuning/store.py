@@ -154,7 +154,7 @@ def _check_distributions(trial: FrozenTrial, asked: Mapping[str, Any]) -> None:
         if space is None or name not in space:
             continue
         try:
-            optuna.distributions.check_distribution_compatibility(theirs, space[name].distribution())
+            optuna.distributions.check_distribution_compatibility(theirs, space.distributions[name])
         except ValueError:
             raise BadRun(
                 f"A study must be continued with dimensions of the same kind, but it holds {name} as {theirs}, and "
@@ -256,7 +256,7 @@ def _fitting(frozen: FrozenTrial, space: Space) -> dict[str, Any] | str:
             return f"{name} is not searched"
         dimension = space[name]
         alike = (
-            type(frozen.distributions[name]) is type(own := dimension.distribution())
+            type(frozen.distributions[name]) is type(own := space.distributions[name])
             and frozen.distributions[name] == own
         )
         values[name] = dimension.restored(value) if alike else value
@@ -310,7 +310,7 @@ def add_trial(study: optuna.Study, space: Space, trial: Trial, begun: Begun | No
     frozen = optuna.trial.create_trial(
         state=_OF_STATE[outcome.state],
         params={name: _inside(space, name, value) for name, value in active.items()},
-        distributions={name: space[name].distribution() for name in active},
+        distributions={name: space.distributions[name] for name in active},
         values=None if failed_one else outcome.values or None,
         intermediate_values=dict(outcome.rungs),
         user_attrs={

@@ -11,7 +11,7 @@ from caviar.network.config import Config
 from caviar.training.crew import Crew
 from caviar.training.metrics import MetricName
 from caviar.training.population import Callback
-from caviar.tuning.functions import Objective
+from caviar.tuning.own_trial import Objective
 from caviar.tuning.rungs import Rungs
 from caviar.tuning.search import Study
 from caviar.tuning.space import Space
@@ -19,7 +19,6 @@ from caviar.tuning.storage import Where
 from caviar.tuning.store import STUDY_NAME, Direction
 from caviar.tuning.strategy import StrategyName
 from caviar.tuning.transfer import Prior
-from caviar.tuning.tune_function import tune_function
 from caviar.tuning.tune_networks import TRIALS, Told, tune_networks
 
 
@@ -58,7 +57,7 @@ def tune(
 
     Args:
         what: the data, of which fewer than 5,000 train and dev rows are judged out of fold; or a function of a trial
-            (`functions.OwnTrial`: `params`, `report`, `should_prune`, `seed`) that returns a number, or one for each
+            (`own_trial.OwnTrial`: `params`, `report`, `should_prune`, `seed`) that returns a number, or one for each
             direction.
         space: what is searched; None is a space around `base` for its most important settings.
         base: of networks: trial 0, and the settings that are not searched; None is `Config()`.
@@ -128,6 +127,8 @@ def tune(
     place = None if folder is None else _made(Path(folder))
     kept = place / "study.log" if storage is None and place is not None else storage
     if not isinstance(what, Split):
+        from caviar.tuning.tune_function import tune_function  # noqa: PLC0415  (its processes: slow to import)
+
         return tune_function(
             what,
             space,

@@ -10,8 +10,9 @@ from caviar.errors import BadObjective, BadSpace, nearest
 from caviar.tuning import store
 from caviar.tuning.coarse_to_fine import CoarseToFine
 from caviar.tuning.dimensions import Choice
-from caviar.tuning.functions import Functions, Objective
+from caviar.tuning.functions import Functions
 from caviar.tuning.notes import StudyNotes
+from caviar.tuning.own_trial import Objective
 from caviar.tuning.propose import Zoom
 from caviar.tuning.proposers import proposer_for
 from caviar.tuning.records import Curves
