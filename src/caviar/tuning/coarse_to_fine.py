@@ -16,6 +16,7 @@ of the others.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -105,7 +106,7 @@ def ranked(tried: Sequence[Tried]) -> list[Tried]:
     if max((len(one.values) for one in tried), default=0) > 1:
         tried = by_front(tried)
     return sorted(
-        (one for one in tried if np.isfinite(one.criterion)), key=lambda one: (not one.complete, one.criterion)
+        (one for one in tried if math.isfinite(one.criterion)), key=lambda one: (not one.complete, one.criterion)
     )
 
 
