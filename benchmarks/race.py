@@ -2,8 +2,10 @@
 
     python -m pip install torch==2.13.0        # a CPU build suffices; PyTorch is no dependency of caviar
     python benchmarks/race.py --data DATA [--only digits letter] [--seeds 5] [--seconds 300] [--json race.json]
+                              [--targets]
 
-With --json what is done is kept, and the same command goes on: all of it takes hours.
+With --json what is done is kept, and the same command goes on: all of it takes hours. With --targets only the other
+side runs, and caviar's when the command is given again without it.
 
 DATA is a folder with letter/letter.csv, bank_marketing/bank-marketing.csv and fashion_mnist/*-ubyte.gz; digits come
 with scikit-learn. caviar prepares the rows once (imputed, encoded, standardised by the training rows), and both sides
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--targets", action="store_true")
     asked = parser.parse_args()
     if not asked.data.is_dir():
         parser.error(f"--data must be a folder with the data sets, got {asked.data}")
@@ -109,6 +112,11 @@ def main() -> None:
     report: dict[str, Any] = {"cores": CORES, "seconds": asked.seconds, "runs": []}
     if asked.json and asked.json.exists():
         report["runs"] = json.loads(asked.json.read_text(encoding="utf-8"))["runs"]
+
+    def kept() -> None:
+        if asked.json:
+            hand_over(report, asked.json)
+
     done = {(run["data"], run["seed"]): run for run in report["runs"] if run["of"] == asked.seconds}
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.only:
@@ -119,12 +127,16 @@ def main() -> None:
                 run = done.get((name, seed))
                 if run is None:
                     target, trials = optuna_side(rows, asked.seconds, seed)
-                    reached, lowest, networks = caviar_side(rows, target, asked.seconds, seed)
                     run = {"data": name, "seed": seed, "of": asked.seconds, "target": target, "trials": trials}
-                    run |= {"seconds": reached, "lowest": lowest, "networks": networks}
                     report["runs"].append(run)
-                    if asked.json:
-                        hand_over(report, asked.json)
+                    kept()
+                if asked.targets:
+                    print(f"{name:<16}{seed:>5}{run['target']:>9.2%}{run['trials']:>8}", flush=True)
+                    continue
+                if "networks" not in run:
+                    reached, lowest, networks = caviar_side(rows, run["target"], asked.seconds, seed)
+                    run |= {"seconds": reached, "lowest": lowest, "networks": networks}
+                    kept()
                 shares.append((run["seconds"] or float("inf")) / asked.seconds)
                 shown = f"{run['seconds']:.1f}" if run["seconds"] else f"> {asked.seconds:g}"
                 print(
@@ -132,7 +144,8 @@ def main() -> None:
                     f"{shares[-1]:>8.3f}",
                     flush=True,
                 )
-            print(f"{name:<16} median share of the time {statistics.median(shares):.3f}\n", flush=True)
+            if shares:
+                print(f"{name:<16} median share of the time {statistics.median(shares):.3f}\n", flush=True)
 
 
 if __name__ == "__main__":

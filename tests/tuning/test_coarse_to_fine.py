@@ -3,12 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from caviar.network.config import Config
 from caviar.tuning.coarse_to_fine import COARSE, ELSEWHERE, GOOD_LEAST, GOOD_MOST, CoarseToFine
 from caviar.tuning.dimensions import Choice, Uniform
 from caviar.tuning.low_discrepancy import LowDiscrepancy
 from caviar.tuning.propose import RandomPoints, Tried, generation_size
 from caviar.tuning.regions import MOST
 from caviar.tuning.space import Space
+from caviar.tuning.together import together_in_programs
 from tuning.asked import SPACE, badness, programs, request, searched, tried_of
 
 PLANE = Space({name: Uniform(0, 1) for name in ("x", "y", "idle")})
@@ -203,5 +205,21 @@ def test_generations_grow_with_the_search():
 def test_it_beats_random_points_where_programs_are_shared():
     fine = [min(one.criterion for one in searched(CoarseToFine(), 6, share=True, seed=s)[0]) for s in range(6)]
     chance = [min(one.criterion for one in searched(RandomPoints(), 6, share=True, seed=s)[0]) for s in range(6)]
-    assert np.mean(fine) < 0.5 * np.mean(chance)
+    assert np.median(fine) < 0.3 * np.median(chance)  # one in twelve is left with tanh, which costs 0.05
     assert badness({"learning_rate": 0.01, "dropout": 0.2, "activation": "relu"}) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("most", "compiled"), [(0, 2), (1, 1), (2, 0)])
+def test_where_there_is_no_time_to_compile_points_follow_the_best_programs_so_far(most, compiled):
+    """Of the two leaders so many as the time forbids have a program of an earlier generation."""
+    together = together_in_programs(SPACE, Config(epochs=9), first=False, most=most)
+    tried = tried_of(spread(40, SPACE))
+    before = {together.program(one.point) for one in tried}
+    new = []
+    for seed in range(5):
+        points = CoarseToFine()(request(tried, generation=3, seed=seed, n=20, together=together)).points
+        leaders = [together.program(point) for point in points[:2]]
+        assert all(program in before for program in leaders[2 - compiled :])
+        assert {together.program(point) for point in points} == set(leaders)
+        new += [program not in before for program in leaders[: 2 - compiled]]
+    assert any(new) == (most > 0)

@@ -1,14 +1,25 @@
+import contextlib
+import itertools
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from caviar.errors import BadSpace
 from caviar.network.config import Config
-from caviar.training.plan import same_class, width_class
+from caviar.training.plan import program_for, same_class, width_class
+from caviar.tuning.default_dimensions import default_dimension
 from caviar.tuning.dimensions import Choice, Integer, Uniform
 from caviar.tuning.propose import Request, anywhere, drawn_together
+from caviar.tuning.settings import READ_WITH, SETTINGS
 from caviar.tuning.space import Space
-from caviar.tuning.together import DECIDES_PROGRAM, together_in_programs
+from caviar.tuning.together import DECIDES_PROGRAM, SWITCHES, together_in_programs
+from diagnosis.made_scores import classes
+from training.toy_splits import images
 from tuning.made_searches import SPACE
+
+TABLE, IMAGES = classes(400, 100), images()
+CONVOLUTIONAL = Config(hidden_units=(16,), filters=(4, 8, 8))
 
 
 def together(n=30, leaders=3, space=SPACE, allowed=lambda _: True, seed=0):
@@ -32,6 +43,42 @@ def test_the_others_copy_what_decides_the_program(seed, leaders):
 def test_everything_else_is_drawn_for_each():
     configs = together(leaders=1)
     assert len({config.rate for config in configs}) == len({config.dropout for config in configs}) == 30
+
+
+def everything(config: Config, split) -> Space:
+    """All that can be searched by default, and values of the switches that their dimensions lack."""
+    found = {}
+    for name in SETTINGS:
+        with contextlib.suppress(BadSpace):
+            found[name] = default_dimension(name, config, split)
+    found |= {name: Choice(None, 0.9) for name, off in SWITCHES.items() if off is None}
+    read = {
+        name: {parent: tuple(filter(found[parent].holds, wanted)) for parent, wanted in where.items()}
+        for name, where in READ_WITH.items()
+        if name in found
+    }
+    never = {name for name, where in read.items() if not all(where.values())}
+    return Space(
+        {name: dimension for name, dimension in found.items() if name not in never},
+        {name: where for name, where in read.items() if name not in never},
+    )
+
+
+@pytest.mark.parametrize(("config", "split"), [(Config(), TABLE), (CONVOLUTIONAL, IMAGES)], ids=["table", "images"])
+@settings(max_examples=60)
+@given(data=st.data())
+def test_whatever_is_searched_those_that_follow_share_the_compiled_program(config, split, data):
+    """Not one setting too few is copied; the ends of the scales are tried, where dropout and the like are off."""
+    space = everything(config, split)
+    shared = together_in_programs(space, config, first=True)
+    places = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
+    drawn = [space.point({name: data.draw(places, name) for name in space}) for _ in range(6)]
+    points = drawn_together(Request(space, [], 6, 0, 0, shared), anywhere(space), drawn)
+    made = [program_for(space.config(point, config), split) for point in points]
+    assert made[3:] == made[:3]
+    for one, other in itertools.combinations(range(6), 2):
+        if shared.program(points[one]) == shared.program(points[other]):
+            assert made[one] == made[other]
 
 
 def test_units_cover_the_class_of_the_leader_and_stay_in_the_space():
@@ -88,7 +135,7 @@ def test_some_follow_the_programs_of_points_that_are_given():
         assert point["batch_size"] == leader["batch_size"]
         assert width_class(point["units"]) == width_class(leader["units"])
     for number in (4, 8, 12):
-        assert shared.leader_of(number, points) == {"units": 12, "batch_size": 32}
+        assert shared.leader_of(number, points) == own
 
 
 def test_points_outside_the_space_lead_none_and_those_given_count_in_the_time():
@@ -99,3 +146,9 @@ def test_points_outside_the_space_lead_none_and_those_given_count_in_the_time():
     assert together_in_programs(space, Config(), first=True, most=2, given=inside).leaders == 1
     assert together_in_programs(space, Config(), first=True, most=1, given=inside).leaders == 1  # two see more than one
     assert together_in_programs(space, Config(), first=False, most=9).leaders == 2
+
+
+def test_where_there_is_no_time_to_compile_others_lead_that_were_compiled():
+    space = Space({"batch_size": Choice(16, 32)})
+    how = [together_in_programs(space, Config(), first=False, most=most) for most in (None, 2, 1, 0)]
+    assert [(one.leaders, one.new, one.known) for one in how] == [(2, 2, 0), (2, 2, 0), (1, 1, 1), (1, 0, 2)]

@@ -65,9 +65,10 @@ def test_a_config_of_more_epochs_takes_longer():
 
 def test_programs_take_a_small_part_of_the_time_that_is_left():
     way = decided(seconds=100.0, took=Seconds(0.5, 2.0))
-    assert [way.most_programs(100.0, done) for done in (0, 64, 128, 192)] == [7, 5, 2, 1]
-    assert way.most_programs(100.0, 1_000) == 1  # one is always needed
-    assert decided(trials=60).most_programs(None, 0) is None
+    # 2 s for the one that was measured, 3 programs and 64 configs in 6 + 32 s, then 2 programs and 64 in 4 + 32 s.
+    assert [way.most_programs(100.0, [64] * n) for n in range(4)] == [7, 4, 1, 0]
+    assert way.most_programs(100.0, [64, 1_000]) == 0
+    assert decided(trials=60).most_programs(None, []) is None
 
 
 def test_what_was_measured_is_kept_with_the_study():

@@ -17,7 +17,7 @@ of the others.
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -62,7 +62,15 @@ _DEVIATION, _KEPT, _CHANGED = 0.2, 0.7, 1.5
 """Around a good point: standard deviation as a part of the box, and chance that a setting stays as it is; and how many
 settings are drawn from their whole scale, on average."""
 
+_INSIDE = 1e-3
+"""Distance, on the scale, that dropout and the like keep from the end at which they are off."""
+
+_NEVER = object()
+
 _MOST_TRIED, _FITTED_ON = 250, 120
+
+_MOST_COMPILED = 8
+"""Programs of earlier generations, the best, among which is chosen where there is no time to compile new ones."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +101,7 @@ class CoarseToFine:
         good = _good(tried)
         found = regions(request.space, [one.point for one in tried[:good]], x[:good], trend)
         best = float(trend.at(x[:good])[0].min())
-        points = _Generation(request, found, trend, best).points()
+        points = _Generation(request, found, trend, best, _compiled(request, tried)).points()
         zooms = tuple(zoom(request, region, good, len(found), trend.relevance) for region in found)
         return Proposal(points, zooms)
 
@@ -126,22 +134,39 @@ def _good(tried: Sequence[Tried]) -> int:
     return max(share, alike) if len(best.values) < 2 else share
 
 
+def _compiled(request: Request, tried: Sequence[Tried]) -> list[Point]:
+    """The best point of every program that did best so far, the best of them first."""
+    best: dict[Hashable, Point] = {}
+    for one in tried:
+        if len(best) == _MOST_COMPILED:
+            break
+        best.setdefault(request.together.program(one.point), one.point)
+    return list(best.values())
+
+
 class _Generation:
     """The points of one generation, drawn and chosen."""
 
-    def __init__(self, request: Request, found: Sequence[Region], trend: Trend, best: float) -> None:
+    def __init__(
+        self, request: Request, found: Sequence[Region], trend: Trend, best: float, compiled: Sequence[Point]
+    ) -> None:
         self._request, self._found, self._trend, self._best = request, found, trend, best
+        self._compiled = compiled
         self._space, self._together = request.space, request.together
         self._stream, self._known = stream_of(request), Known(request)
 
     def points(self) -> list[Point]:
-        """Leaders first, then those that follow them, in turn."""
-        first = min(self._together.leaders, self._request.n)
-        leaders = self._choose([None], first, [])
-        return [*leaders, *self._choose(leaders, self._request.n - first, leaders)]
+        """Leaders first, of new programs and of those that have been compiled, then those that follow them, in turn."""
+        together, n = self._together, self._request.n
+        new = min(n, together.leaders if together.new is None else together.new)
+        leaders = self._choose([None], new, [])
+        leaders += self._choose(self._compiled, min(n - new, together.known), leaders, in_turn=False)
+        return [*leaders, *self._choose(leaders, n - len(leaders), leaders)]
 
-    def _choose(self, leaders: Sequence[Point | None], n: int, beside: list[Point]) -> list[Point]:
-        """So many points, each following one of the leaders, in turn; None: free ones."""
+    def _choose(
+        self, leaders: Sequence[Point | None], n: int, beside: Sequence[Point], *, in_turn: bool = True
+    ) -> list[Point]:
+        """So many points, each following a leader: in turn, or whom it promises most to follow. None: free points."""
         if n == 0:
             return []
         each = _DRAWN // len(leaders)
@@ -151,7 +176,8 @@ class _Generation:
         promise = Promise(self._trend, x, features(self._space, beside), self._best)
         points: list[Point] = []
         for number in range(n):
-            leader, among = leaders[number % len(leaders)], group == number % len(leaders)
+            whom = number % len(leaders)
+            among = group == whom if in_turn else np.ones(len(group), bool)
             turn, rest = divmod(self._request.proposed + len(beside) + number, TURN)
             if rest == 0 and len(self._found) > 1:
                 among = among & (whence == turn % len(self._found))
@@ -159,6 +185,7 @@ class _Generation:
             chosen, point = None, Point()
             for _ in range(2 * _DRAWN):
                 chosen = None if blind else promise.choose(among)
+                leader = leaders[whom if chosen is None else int(group[chosen])]
                 row = self._stream.random(len(self._space)) if chosen is None else places[chosen]
                 point = self._space.point(dict(zip(self._space, row.tolist(), strict=True)))
                 if leader is not None:
@@ -179,13 +206,24 @@ class _Generation:
         elsewhere = self._stream.random(n) < _DRAWN_ELSEWHERE
         whence[elsewhere] = -1
         places[elsewhere] = self._stream.random((int(elsewhere.sum()), len(self._space)))
-        if leader is not None:
-            for column, name in enumerate(self._space):
-                if name in self._together.decides and name in leader:
-                    place = self._space[name].place(leader[name])
-                    spread = 0.1 * self._stream.normal(size=n) if name in BY_CLASS else 0.0
-                    places[:, column] = np.clip(place + spread, 0, 1)
+        copied = self._copied(leader)
+        for column, (name, dimension) in enumerate(self._space.items()):
+            off = self._together.switches.get(name, _NEVER)
+            if name in copied:
+                spread = 0.1 * self._stream.normal(size=n) if name in BY_CLASS else 0.0
+                places[:, column] = np.clip(copied[name] + spread, 0, 1)
+            elif not isinstance(dimension, Choice) and dimension.holds(off):
+                # Clipping would leave many exactly there, each with a program of its own.
+                places[:, column] = np.clip(places[:, column], _INSIDE, 1 - _INSIDE)
         return places, whence
+
+    def _copied(self, leader: Point | None) -> dict[str, float]:
+        """The places of what is copied from a leader: what decides its program, and what is switched off there."""
+        if leader is None:
+            return {}
+        off = [name for name, value in self._together.switches.items() if leader.get(name, value) == value]
+        names = [name for name in (*self._together.decides, *off) if name in leader]
+        return {name: self._space[name].place(leader[name]) for name in names}
 
     def _shares(self) -> Numbers:
         """Of the drawn points, the share of each region: half in equal parts, half by its number of good points."""

@@ -7,7 +7,7 @@ trials of earlier generations, so that a resumed search proposes the same again.
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -29,6 +29,11 @@ class Tried(NamedTuple):
     """One number per objective, less is better."""
 
 
+def key_of(point: Point) -> tuple[tuple[str, Any], ...]:
+    """What two equal points have in common."""
+    return tuple(sorted(point.items()))
+
+
 class Together(NamedTuple):
     """What lets the points of a generation share compiled programs: most of them follow a few leaders."""
 
@@ -40,8 +45,16 @@ class Together(NamedTuple):
     """Whether a point may be tried, such as for its cost."""
     decides: tuple[str, ...] = ()
     """The settings that a program is compiled for."""
+    switches: Mapping[str, Any] = {}
+    """Those that a program is compiled with or without, and the value that is without."""
     given: tuple[Point, ...] = ()
     """Points beside those that are proposed, whose programs are compiled anyway: some follow them, too."""
+    program: Callable[[Point], Hashable] = key_of
+    """What the program of a point is compiled for."""
+    new: int | None = None
+    """Leaders whose program may be a new one; None: all. Fewer than the leaders where the time is short."""
+    known: int = 0
+    """Leaders beside the new ones, whose program has been compiled for earlier generations."""
 
     def leader_of(self, number: int, points: Sequence[Point]) -> Point | None:
         """Whom a point follows; None where it leads.
@@ -133,11 +146,6 @@ def stream_of(request: Request) -> np.random.Generator:
 
 REDRAWS = 100
 """Draws until the last is taken although it is not allowed, or was tried before."""
-
-
-def key_of(point: Point) -> tuple[tuple[str, Any], ...]:
-    """What two equal points have in common."""
-    return tuple(sorted(point.items()))
 
 
 class Known:

@@ -5,7 +5,9 @@ by populations needs a first look at the whole space and at least one zoom befor
 """
 
 import dataclasses
+import math
 import time
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from caviar.data.split import Split
@@ -15,6 +17,7 @@ from caviar.training.devices import places
 from caviar.training.plan import lane_size, last_epoch, program_for
 from caviar.training.population import train
 from caviar.training.scores import RowPlan, networks_for
+from caviar.tuning.together import LEADERS, LEADERS_LATER
 
 StrategyName = Literal["panda", "caviar"]
 STRATEGIES: tuple[StrategyName, ...] = ("panda", "caviar")
@@ -51,17 +54,24 @@ class Strategy:
     reason: str
     seconds_program: float | None = None
 
-    def most_programs(self, seconds: float | None, done: int) -> int | None:
+    def most_programs(self, seconds: float | None, earlier: Sequence[int]) -> int | None:
         """Programs that a generation may compile; None where configs are counted, or cost no time.
 
         Args:
             seconds: of the whole search.
-            done: configs before this generation.
+            earlier: configs of each earlier generation; what they took is reckoned, not measured, so that the search
+                follows from its plan.
         """
         if seconds is None or not self.seconds_each or not self.seconds_program:
             return None
-        left = seconds - done * self.seconds_each
-        return max(1, int(COMPILING * left / self.seconds_program))
+        left = seconds - self.seconds_program  # one was compiled to be measured
+        for number, configs in enumerate(earlier):
+            programs = min(LEADERS if number == 0 else LEADERS_LATER, self._affordable(left))
+            left -= configs * self.seconds_each + programs * self.seconds_program
+        return self._affordable(left)
+
+    def _affordable(self, left: float) -> int:
+        return max(0, int(COMPILING * left / (self.seconds_program or math.inf)))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""

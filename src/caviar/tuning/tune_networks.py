@@ -95,11 +95,15 @@ def tune_networks(
     race = race and race.of_most(_most_epochs(space, start))
     usual = CoarseToFine() if way.name == "caviar" else Nudges(IMPORTANCE, space.values_of(start))
     own = space.values_of(start)
+
+    def configs_of(generation: int) -> int:
+        return race.size(generation, size) if race else size
+
     plan = Plan(
         space=space,
         propose=(proposer or usual) if prior is None else Warmed(proposer or usual, prior),
         trials=trials or _UNLIMITED,
-        generation_size=lambda generation: race.size(generation, size) if race else size,
+        generation_size=configs_of,
         seed=seed,
         given=(Entry(own, start),),
         config=lambda point: space.config(point, start),
@@ -107,7 +111,7 @@ def tune_networks(
             space,
             start,
             first=generation == 0,
-            most=way.most_programs(seconds, generation * size),
+            most=way.most_programs(seconds, [configs_of(earlier) for earlier in range(generation)]),
             given=() if generation else (own,),
         ),
         metric=chosen,
