@@ -21,14 +21,14 @@ import numpy as np
 from scipy.stats import qmc
 
 from caviar.arrays import Numbers
-from caviar.tuning.coarse_to_fine import CoarseToFine
-from caviar.tuning.critic import LITTLE, Remark, criticise
-from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
-from caviar.tuning.grid import Grid
-from caviar.tuning.propose import Request, Tried
-from caviar.tuning.space import Space
-from caviar.tuning.surrogate import ranks
-from caviar.tuning.together import apart
+from caviar.tuning.critic.critic import LITTLE, Remark, criticise
+from caviar.tuning.critic.surrogate import ranks
+from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+from caviar.tuning.proposals.grid import Grid
+from caviar.tuning.proposals.propose import Request, Tried
+from caviar.tuning.proposals.together import apart
+from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.spaces.space import Space
 from caviar.tuning.trials import Outcome, Trial
 
 SPACE = Space(

@@ -12,8 +12,8 @@ import numpy as np
 
 from caviar.data.split import Split
 from caviar.network.config import Config
-from caviar.tuning.defaults import default_space
-from caviar.tuning.propose import anywhere as whole_space
+from caviar.tuning.proposals.propose import anywhere as whole_space
+from caviar.tuning.spaces.defaults import default_space
 from diagnosis_cases import BY_NAME, Bed, Case, losses
 from diagnosis_kept import bench_for
 from diagnosis_product import mended

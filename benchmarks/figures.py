@@ -28,7 +28,7 @@ from caviar.diagnosis.landscape import landscape
 from caviar.diagnosis.linear_range import share_linear
 from caviar.diagnosis.rising import rises
 from caviar.network.layers import Layer
-from caviar.reporting.plots import GREY, HELD_OUT, TRAIN, style
+from caviar.reporting.drawing import GREY, HELD_OUT, TRAIN, style
 from caviar.training.outputs import outputs
 
 Row = dict[str, Any]

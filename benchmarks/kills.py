@@ -32,8 +32,8 @@ def search_in(folder: Path, trials: int, tear: int) -> None:
     from sklearn.datasets import load_digits
 
     import caviar
-    from caviar.tuning import store
-    from caviar.tuning.replay import replay_trial
+    from caviar.tuning.study import store
+    from caviar.tuning.study.replay import replay_trial
 
     x, y = load_digits(return_X_y=True)
     split = caviar.split(caviar.read((x[:1400], y[:1400])), dev=caviar.read((x[1400:], y[1400:])), test=0, seed=0)
@@ -76,8 +76,8 @@ def search_in(folder: Path, trials: int, tear: int) -> None:
 
 def everything(folder: Path) -> list:
     """All that two equal studies have in common."""
-    from caviar.tuning import store
-    from caviar.tuning.records import Curves
+    from caviar.tuning.study import store
+    from caviar.tuning.study.records import Curves
 
     study, records = store.load_study(folder / "study.log"), Curves(folder / "curves")
     found: list = [study.user_attrs, study.directions, (folder / "best").read_text(encoding="utf-8")]

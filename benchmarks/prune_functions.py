@@ -12,8 +12,8 @@ from unittest import mock
 
 import numpy as np
 
-from caviar.tuning import cuts
-from caviar.tuning.own_trial import OwnTrial, Task
+from caviar.tuning.functions import cuts
+from caviar.tuning.functions.own_trial import OwnTrial, Task
 
 TRIALS, STEPS, SIZE, SEARCHES = 64, 30, 8, 60
 

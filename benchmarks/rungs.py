@@ -48,9 +48,9 @@ def the_configs(split: Any, configs: int, seed: int) -> list[Any]:
     """Points of the default space that share programs, behind the default config."""
     import caviar
     from caviar.training.plan import written_out
-    from caviar.tuning.defaults import default_space
-    from caviar.tuning.propose import RandomPoints, Request
-    from caviar.tuning.together import together_in_programs
+    from caviar.tuning.proposals.propose import RandomPoints, Request
+    from caviar.tuning.proposals.together import together_in_programs
+    from caviar.tuning.spaces.defaults import default_space
 
     start = written_out(caviar.Config(seed=seed), split)
     space = default_space(start, split)

@@ -28,8 +28,8 @@ import numpy as np
 import optuna
 from scipy import stats
 
-from caviar.tuning.propose import generation_size
-from caviar.tuning.proposers import proposer_for
+from caviar.tuning.proposals.propose import generation_size
+from caviar.tuning.proposals.proposers import proposer_for
 from report import hand_over
 from search_replay import Step, Table, Trace, by_generations, by_hyperband, by_optuna, by_optuna_hyperband, quiet
 

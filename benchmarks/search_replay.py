@@ -22,10 +22,10 @@ import optuna
 
 from caviar.arrays import Numbers
 from caviar.training.plan import width_class
-from caviar.tuning.dimensions import Choice
-from caviar.tuning.propose import Proposer, Request, Tried
-from caviar.tuning.space import Point, Space
-from caviar.tuning.together import together_in_programs
+from caviar.tuning.proposals.propose import Proposer, Request, Tried
+from caviar.tuning.proposals.together import together_in_programs
+from caviar.tuning.spaces.dimensions import Choice
+from caviar.tuning.spaces.space import Point, Space
 from search_tables import BASE, EPOCHS, PROGRAMS, space_of, table_of
 
 RUNGS = (1, 3, 9, 27)

@@ -24,9 +24,9 @@ from caviar.data.task import Task
 from caviar.network.config import Config
 from caviar.training.population import Progress
 from caviar.training.scores import constant_score, score_runs
-from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
-from caviar.tuning.space import Space
-from caviar.tuning.together import DECIDES_PROGRAM
+from caviar.tuning.proposals.together import DECIDES_PROGRAM
+from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.spaces.space import Space
 
 EPOCHS = 27
 """Of every config: 1, 3, 9 and 27 are the rungs of Hyperband with eta 3."""

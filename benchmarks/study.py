@@ -30,13 +30,13 @@ def search_of(folder: Path, trials: int, size: int) -> dict[str, float]:
     import numpy as np
 
     from caviar.network.config import Config
-    from caviar.tuning import store
-    from caviar.tuning.coarse_to_fine import CoarseToFine
-    from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
-    from caviar.tuning.records import Curves
+    from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+    from caviar.tuning.proposals.together import together_in_programs
     from caviar.tuning.search import Entry, Plan, asked_of, mark_of, search
-    from caviar.tuning.space import Space
-    from caviar.tuning.together import together_in_programs
+    from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+    from caviar.tuning.spaces.space import Space
+    from caviar.tuning.study import store
+    from caviar.tuning.study.records import Curves
     from caviar.tuning.trials import Outcome
 
     start = Config(learning_rate=1e-3, hidden_units=(64, 64), epochs=EPOCHS)
@@ -99,9 +99,9 @@ def search_of(folder: Path, trials: int, size: int) -> dict[str, float]:
 
 def read_of(folder: Path) -> dict[str, float]:
     """Open a finished study as a report does."""
-    from caviar.tuning import store
-    from caviar.tuning.kept_space import space_of
-    from caviar.tuning.records import Curves
+    from caviar.tuning.spaces.kept import space_of
+    from caviar.tuning.study import store
+    from caviar.tuning.study.records import Curves
 
     memory, began = _megabytes(), time.perf_counter()
     study = store.load_study(folder / "study.log")

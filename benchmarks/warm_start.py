@@ -22,12 +22,12 @@ from scipy import stats
 import search_tables
 import warm_start_tables
 from caviar.data.split import Split
-from caviar.tuning.coarse_to_fine import CoarseToFine
-from caviar.tuning.likeness import figures_of, likeness
-from caviar.tuning.propose import Proposer, RandomPoints, Request, Tried
-from caviar.tuning.space import Point, Space
-from caviar.tuning.together import together_in_programs
-from caviar.tuning.transfer import Earlier, Prior, Warmed, earlier_study, encoded
+from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+from caviar.tuning.proposals.propose import Proposer, RandomPoints, Request, Tried
+from caviar.tuning.proposals.together import together_in_programs
+from caviar.tuning.spaces.space import Point, Space
+from caviar.tuning.transfer.likeness import figures_of, likeness
+from caviar.tuning.transfer.prior import Earlier, Prior, Warmed, earlier_study, encoded
 
 TRIALS, GENERATION, AFTER = 40, 10, (10, 20, 40)
 EARLIER_TRIALS = 60

@@ -19,7 +19,7 @@ import search_tables
 from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.training.scores import constant_score, score_runs
-from caviar.tuning.together import DECIDES_PROGRAM
+from caviar.tuning.proposals.together import DECIDES_PROGRAM
 
 CONFIGS, PROGRAMS = 512, 16
 """Configs of a table, and the combinations of settings that decide a compiled program among them."""

@@ -191,7 +191,7 @@ def test_a_trial_on_other_data_or_that_is_not_there(there, capsys):
 
 @pytest.mark.usefixtures("there")
 def test_a_curve_that_differs_is_said(capsys, monkeypatch):
-    from caviar.tuning.records import Curves
+    from caviar.tuning.study.records import Curves
 
     true = Curves.curves
     monkeypatch.setattr(Curves, "curves", lambda self, i: true(self, i) | {"dev_loss": true(self, i)["dev_loss"] + 0.5})

@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from caviar.training.saved import load as load
     from caviar.training.saved import predict as predict
     from caviar.training.saved import save as save
-    from caviar.tuning.dimensions import Choice as Choice
-    from caviar.tuning.dimensions import Integer as Integer
-    from caviar.tuning.dimensions import LogUniform as LogUniform
-    from caviar.tuning.dimensions import OneMinusLogUniform as OneMinusLogUniform
-    from caviar.tuning.dimensions import Uniform as Uniform
     from caviar.tuning.search import Study as Study
-    from caviar.tuning.space import Space as Space
+    from caviar.tuning.spaces.dimensions import Choice as Choice
+    from caviar.tuning.spaces.dimensions import Integer as Integer
+    from caviar.tuning.spaces.dimensions import LogUniform as LogUniform
+    from caviar.tuning.spaces.dimensions import OneMinusLogUniform as OneMinusLogUniform
+    from caviar.tuning.spaces.dimensions import Uniform as Uniform
+    from caviar.tuning.spaces.space import Space as Space
     from caviar.tuning.tune import tune as tune
 
 __all__ = [
@@ -88,25 +88,25 @@ __version__ = "0.1.0"
 
 _HOME = {
     "CaviarError": "caviar.errors",
-    "Choice": "caviar.tuning.dimensions",
+    "Choice": "caviar.tuning.spaces.dimensions",
     "Config": "caviar.network.config",
     "Finding": "caviar.diagnosis.finding",
     "GradientCheck": "caviar.diagnosis.gradient_check",
     "Improvement": "caviar.improvement",
-    "Integer": "caviar.tuning.dimensions",
+    "Integer": "caviar.tuning.spaces.dimensions",
     "LearningRateSweep": "caviar.diagnosis.learning_rate",
-    "LogUniform": "caviar.tuning.dimensions",
+    "LogUniform": "caviar.tuning.spaces.dimensions",
     "Model": "caviar.training.saved",
-    "OneMinusLogUniform": "caviar.tuning.dimensions",
+    "OneMinusLogUniform": "caviar.tuning.spaces.dimensions",
     "Remedy": "caviar.remedies.remedy",
     "Retuning": "caviar.reporting.retuning_run",
     "Run": "caviar.training.record",
     "Rung": "caviar.training.population",
-    "Space": "caviar.tuning.space",
+    "Space": "caviar.tuning.spaces.space",
     "Split": "caviar.data.split",
     "Study": "caviar.tuning.search",
     "Table": "caviar.data.table",
-    "Uniform": "caviar.tuning.dimensions",
+    "Uniform": "caviar.tuning.spaces.dimensions",
     "check_gradients": "caviar.diagnosis.gradient_check",
     "diagnose": "caviar.diagnosis.diagnose",
     "ewa": "caviar.training.averages",

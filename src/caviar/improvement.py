@@ -48,17 +48,17 @@ from caviar.training.saved import Model, load, save
 from caviar.training.score_files import ScoreFiles
 from caviar.training.scores import Score, error_in_unit, networks_for, row_plan
 from caviar.training.workbench import Workbench
-from caviar.tuning import store
 from caviar.tuning.baselines import Baseline, train_baselines
 from caviar.tuning.budget import Budget
 from caviar.tuning.choose import Finalist, best_of_search, choose
-from caviar.tuning.coarse_to_fine import CoarseToFine
-from caviar.tuning.defaults import default_space
 from caviar.tuning.networks import Scored
 from caviar.tuning.proof import Proof, prove
-from caviar.tuning.propose import Zoom
+from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+from caviar.tuning.proposals.propose import Zoom
+from caviar.tuning.proposals.together import together_in_programs
 from caviar.tuning.search import Entry, Plan, Study, asked_of, search
-from caviar.tuning.together import together_in_programs
+from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.study import store
 from caviar.tuning.trials import Trial
 
 REFIT_BELOW = 10_000

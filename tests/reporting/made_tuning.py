@@ -10,14 +10,14 @@ import numpy as np
 from caviar.network.config import Config
 from caviar.reporting.run_folder import FORMAT
 from caviar.reporting.story import versions
-from caviar.tuning import store
-from caviar.tuning.coarse_to_fine import CoarseToFine
-from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
 from caviar.tuning.plan import Entry, Plan, asked_of, mark_of
-from caviar.tuning.records import Curves
+from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+from caviar.tuning.proposals.together import together_in_programs
 from caviar.tuning.search import search
-from caviar.tuning.space import Space
-from caviar.tuning.together import together_in_programs
+from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.spaces.space import Space
+from caviar.tuning.study import store
+from caviar.tuning.study.records import Curves
 from caviar.tuning.trials import Outcome
 
 HOSTILE = "<script>alert(1)</script>"

@@ -16,8 +16,8 @@ from caviar.diagnosis.optimal_error import OptimalError
 from caviar.diagnosis.power_law import fit
 from caviar.reporting import drawing, plots
 from caviar.reporting.words import name_of
-from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
-from caviar.tuning.space import Space
+from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.spaces.space import Space
 
 NAN, INF = math.nan, math.inf
 NAMES = [

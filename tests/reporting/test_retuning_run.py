@@ -16,9 +16,9 @@ from caviar.reporting import retuning_run
 from caviar.reporting.retuning_run import retune
 from caviar.reporting.status import status
 from caviar.training.plan import written_out
-from caviar.tuning import retune as comparing
-from caviar.tuning.dimensions import LogUniform, Uniform
-from caviar.tuning.space import Space
+from caviar.tuning.spaces.dimensions import LogUniform, Uniform
+from caviar.tuning.spaces.space import Space
+from caviar.tuning.transfer import retune as comparing
 from diagnosis.made_scores import score
 from small_runs import Lines
 from tuning import made_searches

@@ -3,7 +3,7 @@
 import types
 
 from caviar.reporting.tuning_progress import SearchTeller
-from caviar.tuning.propose import Zoom
+from caviar.tuning.proposals.propose import Zoom
 from caviar.tuning.trials import Outcome, Trial
 from small_runs import Lines
 

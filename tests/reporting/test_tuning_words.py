@@ -6,9 +6,9 @@ import pytest
 
 from caviar.diagnosis.intervals import Estimate
 from caviar.reporting import tuning_words
-from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
-from caviar.tuning.propose import Zoom
-from caviar.tuning.space import Space
+from caviar.tuning.proposals.propose import Zoom
+from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.spaces.space import Space
 
 
 @pytest.mark.parametrize(

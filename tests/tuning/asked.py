@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from caviar.network.config import Config
-from caviar.tuning.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
-from caviar.tuning.propose import Proposal, Proposer, Request, Together, Tried
-from caviar.tuning.space import Point, Space
-from caviar.tuning.together import apart, together_in_programs
+from caviar.tuning.proposals.propose import Proposal, Proposer, Request, Together, Tried
+from caviar.tuning.proposals.together import apart, together_in_programs
+from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.spaces.space import Point, Space
 
 SPACE = Space(
     {

@@ -15,13 +15,13 @@ import numpy as np
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import get_lock_file
 
-from caviar.tuning import store
-from caviar.tuning.coarse_to_fine import CoarseToFine
-from caviar.tuning.dimensions import Choice, LogUniform, Uniform
-from caviar.tuning.records import Curves
+from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+from caviar.tuning.proposals.together import apart
 from caviar.tuning.search import Entry, Plan, Study, asked_of, mark_of, search
-from caviar.tuning.space import Space
-from caviar.tuning.together import apart
+from caviar.tuning.spaces.dimensions import Choice, LogUniform, Uniform
+from caviar.tuning.spaces.space import Space
+from caviar.tuning.study import store
+from caviar.tuning.study.records import Curves
 from caviar.tuning.trials import Outcome
 
 SPACE = Space({"rate": LogUniform(1e-4, 1e-1), "dropout": Uniform(0.0, 0.6), "kind": Choice("a", "b", None)})

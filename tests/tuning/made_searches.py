@@ -8,13 +8,13 @@ import optuna
 from caviar.network.config import Config
 from caviar.training.metrics import LARGER_IS_BETTER
 from caviar.training.scores import Score
-from caviar.tuning import store
-from caviar.tuning.coarse_to_fine import CoarseToFine
-from caviar.tuning.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Uniform
 from caviar.tuning.networks import Scored
+from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+from caviar.tuning.proposals.together import together_in_programs
 from caviar.tuning.search import Entry, Plan, Study, asked_of, search
-from caviar.tuning.space import Space
-from caviar.tuning.together import together_in_programs
+from caviar.tuning.spaces.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Uniform
+from caviar.tuning.spaces.space import Space
+from caviar.tuning.study import store
 from diagnosis.made_scores import score
 
 DIMENSIONS: dict[str, Dimension] = {

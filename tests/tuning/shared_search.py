@@ -11,8 +11,8 @@ import time
 
 import optuna
 
-from caviar.tuning import store
 from caviar.tuning.search import Plan, asked_of, search
+from caviar.tuning.study import store
 from caviar.tuning.trials import Trial
 from tuning import killed_search
 

@@ -17,14 +17,14 @@ from caviar.training.drive import starting_weights
 from caviar.training.plan import inputs_of
 from caviar.training.scores import constant_score, judge, networks_for, row_plan
 from caviar.tuning import networks as module
-from caviar.tuning import store
-from caviar.tuning.dimensions import LogUniform
 from caviar.tuning.networks import RUNGS, Networks
 from caviar.tuning.noise import HALVES
 from caviar.tuning.objectives import costs, objectives_of, prediction_cost, size
 from caviar.tuning.rungs import Rungs
 from caviar.tuning.search import Entry
-from caviar.tuning.space import Space
+from caviar.tuning.spaces.dimensions import LogUniform
+from caviar.tuning.spaces.space import Space
+from caviar.tuning.study import store
 from caviar.tuning.trials import Trial
 from diagnosis.made_scores import classes, quantity
 from training import toy_splits

@@ -6,8 +6,8 @@ import pytest
 
 from caviar.network.config import Config
 from caviar.training.metrics import LARGER_IS_BETTER, metrics_of
-from caviar.tuning.dimensions import Choice, Integer, OneMinusLogUniform, Uniform
-from caviar.tuning.space import Space
+from caviar.tuning.spaces.dimensions import Choice, Integer, OneMinusLogUniform, Uniform
+from caviar.tuning.spaces.space import Space
 from caviar.tuning.trials import LOSS_DECIDES, criterion
 from diagnosis.made_scores import score
 from tuning.made_searches import SPACE, START, Judge, content, figures, loss, run

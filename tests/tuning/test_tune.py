@@ -7,9 +7,9 @@ from caviar.errors import BadConfig, BadRun, BadSpace
 from caviar.network.config import Config
 from caviar.training.metrics import metric_for
 from caviar.training.scores import judge, row_plan
-from caviar.tuning.defaults import default_space
-from caviar.tuning.dimensions import LogUniform, Uniform
-from caviar.tuning.space import Space
+from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.spaces.dimensions import LogUniform, Uniform
+from caviar.tuning.spaces.space import Space
 from caviar.tuning.tune import tune
 from diagnosis.made_scores import classes, quantity
 from tuning.made_searches import content, figures

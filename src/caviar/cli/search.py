@@ -84,7 +84,7 @@ def tune(
     from caviar.network.config import Config  # noqa: PLC0415  (starts JAX's import)
     from caviar.reporting.config_file import read_config  # noqa: PLC0415
     from caviar.reporting.tuning_run import reopen, tune_networks  # noqa: PLC0415
-    from caviar.tuning.kept_space import space_from  # noqa: PLC0415
+    from caviar.tuning.spaces.kept import space_from  # noqa: PLC0415
 
     asked: dict[str, Any] = {
         "data": data,
@@ -125,7 +125,7 @@ def tune(
 
 def _of_file(space: Path | None, asked: dict[str, Any]) -> dict[str, Any]:
     """What a file of ranges says; what stands on the command line as well counts more."""
-    from caviar.tuning.space_files import read_sweep  # noqa: PLC0415
+    from caviar.tuning.spaces.files import read_sweep  # noqa: PLC0415
 
     if space is None:
         return {"space": None}

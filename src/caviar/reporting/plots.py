@@ -20,8 +20,8 @@ from caviar.diagnosis.learning_curve import LearningCurve
 from caviar.diagnosis.learning_rate import LearningRateSweep
 from caviar.reporting import drawing, words
 from caviar.reporting.drawing import BRIDGE, GOOD, GREY, HELD_OUT, TRAIN
-from caviar.tuning.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
 from caviar.tuning.search import Study
+from caviar.tuning.spaces.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
 
 _WRAPPED = 44
 """Letters of a line of a remedy's name, which may be that of several."""

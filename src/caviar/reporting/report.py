@@ -14,7 +14,7 @@ from caviar.reporting.findings import Advice
 from caviar.reporting.pages import cards, gaps, picture, remedies_picture, remedy_rows, write_page
 from caviar.reporting.story import Story, held_out_error, versions
 from caviar.training.scores import Score
-from caviar.tuning.dimensions import Choice, Dimension
+from caviar.tuning.spaces.dimensions import Choice, Dimension
 from caviar.tuning.trials import LOSS_DECIDES
 
 _SHOWN_TRIALS = 10

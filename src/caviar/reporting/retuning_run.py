@@ -31,15 +31,15 @@ from caviar.training.plan import written_out
 from caviar.training.saved import Model, load, save
 from caviar.training.score_files import ScoreFiles
 from caviar.training.workbench import Workbench
-from caviar.tuning import retune as comparing
-from caviar.tuning.coarse_to_fine import CoarseToFine
-from caviar.tuning.defaults import default_space
-from caviar.tuning.earlier import Kept, as_earlier, kept_study, top_settings
-from caviar.tuning.propose import Tried
-from caviar.tuning.retune import Comparison, Contestant, compare_settings, for_rows, space_for_rows
+from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+from caviar.tuning.proposals.propose import Tried
 from caviar.tuning.selection import Selection, fresh_seeds, select
-from caviar.tuning.space import Space
-from caviar.tuning.transfer import Prior, Warmed
+from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.spaces.space import Space
+from caviar.tuning.transfer import retune as comparing
+from caviar.tuning.transfer.earlier import Kept, as_earlier, kept_study, top_settings
+from caviar.tuning.transfer.prior import Prior, Warmed
+from caviar.tuning.transfer.retune import Comparison, Contestant, compare_settings, for_rows, space_for_rows
 from caviar.tuning.trials import Trial
 from caviar.tuning.tune_networks import tune_networks
 

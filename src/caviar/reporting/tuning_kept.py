@@ -11,10 +11,10 @@ from caviar.errors import BadRun
 from caviar.reporting.run_folder import read_run, read_summary
 from caviar.reporting.tuning_result import of_study
 from caviar.training.metrics import MetricName
-from caviar.tuning import store
-from caviar.tuning.kept_space import space_of
-from caviar.tuning.records import Curves
 from caviar.tuning.search import Study
+from caviar.tuning.spaces.kept import space_of
+from caviar.tuning.study import store
+from caviar.tuning.study.records import Curves
 from caviar.tuning.trials import Trial
 
 _DRAWN = 2_000

@@ -15,9 +15,9 @@ from caviar.diagnosis.intervals import Estimate
 from caviar.reporting import drawing, tuning_words, words
 from caviar.reporting.drawing import GOOD, GREY, HELD_OUT, TRAIN
 from caviar.reporting.plots import log_axis, logarithmic
-from caviar.tuning.dimensions import Choice, Dimension, Integer, OneMinusLogUniform
-from caviar.tuning.propose import Zoom
+from caviar.tuning.proposals.propose import Zoom
 from caviar.tuning.search import Study
+from caviar.tuning.spaces.dimensions import Choice, Dimension, Integer, OneMinusLogUniform
 from caviar.tuning.trials import Trial
 
 BEST = "#c53030"

@@ -8,7 +8,7 @@ from caviar.reporting import tuning_words, words
 from caviar.reporting.terminal import Listener
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName
 from caviar.training.population import Progress
-from caviar.tuning.propose import Zoom
+from caviar.tuning.proposals.propose import Zoom
 from caviar.tuning.trials import LOSS_DECIDES, Trial
 
 

@@ -16,8 +16,8 @@ from caviar.reporting import tuning_words, words
 from caviar.reporting.division import Division
 from caviar.reporting.run_folder import read_run
 from caviar.reporting.terminal import Listener, Silent
-from caviar.tuning import store
-from caviar.tuning.replay import Replay, replay_trial
+from caviar.tuning.study import store
+from caviar.tuning.study.replay import Replay, replay_trial
 
 _SHOWN = 12
 """Epochs of the curve that are printed."""

@@ -16,7 +16,7 @@ from caviar.reporting.story import held_out_error
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName
 from caviar.training.record import Run
 from caviar.training.scores import Score, row_plan
-from caviar.tuning.front import Front
+from caviar.tuning.proposals.front import Front
 from caviar.tuning.search import Study
 from caviar.tuning.selection import Selection
 from caviar.tuning.trials import LOSS_DECIDES, Trial

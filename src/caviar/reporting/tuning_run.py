@@ -56,18 +56,18 @@ from caviar.training.saved import Model, save
 from caviar.training.score_files import ScoreFiles
 from caviar.training.workbench import Workbench
 from caviar.tuning.cluster import cluster as workers_of
-from caviar.tuning.defaults import default_space
-from caviar.tuning.earlier import LIKE, prior_from
-from caviar.tuning.front import Direction, front
-from caviar.tuning.kept_space import plain_space
-from caviar.tuning.likeness import figures_of
 from caviar.tuning.objectives import objectives_of
-from caviar.tuning.proposers import proposer_for
+from caviar.tuning.proposals.front import Direction, front
+from caviar.tuning.proposals.proposers import proposer_for
 from caviar.tuning.search import Study
 from caviar.tuning.selection import select
-from caviar.tuning.space import Space
-from caviar.tuning.storage import is_url, shown
+from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.spaces.kept import plain_space
+from caviar.tuning.spaces.space import Space
 from caviar.tuning.strategy import StrategyName
+from caviar.tuning.study.storage import is_url, shown
+from caviar.tuning.transfer.earlier import LIKE, prior_from
+from caviar.tuning.transfer.likeness import figures_of
 from caviar.tuning.tune import tune
 from caviar.tuning.tune_networks import TRIALS
 

@@ -7,9 +7,9 @@ from typing import Any
 from caviar.data.task import Task
 from caviar.diagnosis.intervals import Estimate
 from caviar.reporting import words
-from caviar.tuning.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
-from caviar.tuning.propose import Zoom
-from caviar.tuning.space import Space
+from caviar.tuning.proposals.propose import Zoom
+from caviar.tuning.spaces.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform
+from caviar.tuning.spaces.space import Space
 
 
 def value(name: str, given: Any) -> str:

@@ -10,14 +10,14 @@ import optuna
 
 from caviar.network.config import Config
 from caviar.training.metrics import MetricName
-from caviar.tuning.kept_space import plain_space
-from caviar.tuning.propose import Proposer, Together, Zoom
-from caviar.tuning.records import Recalled
-from caviar.tuning.space import Point, Space
+from caviar.tuning.proposals.propose import Proposer, Together, Zoom
+from caviar.tuning.spaces.kept import plain_space
+from caviar.tuning.spaces.space import Point, Space
+from caviar.tuning.study.records import Recalled
 from caviar.tuning.trials import Outcome, Trial
 
 if TYPE_CHECKING:
-    from caviar.tuning.critic import Critique
+    from caviar.tuning.critic.critic import Critique
 
 
 class Entry(NamedTuple):
@@ -117,7 +117,7 @@ class Study:
         Args:
             seed: of the random parts of the trials that must agree. It takes one to a few seconds.
         """
-        from caviar.tuning.critic import criticise  # noqa: PLC0415  (a second to import)
+        from caviar.tuning.critic.critic import criticise  # noqa: PLC0415  (a second to import)
 
         return criticise(self.space, self.trials, seed=seed)
 

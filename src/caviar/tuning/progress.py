@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import optuna
 
-from caviar.tuning import store
-from caviar.tuning.front import by_front
 from caviar.tuning.plan import Entry, Plan, Records, Study
-from caviar.tuning.propose import Proposal, Request, Tried, Zoom
-from caviar.tuning.sharing import shares
-from caviar.tuning.space import Point
+from caviar.tuning.proposals.front import by_front
+from caviar.tuning.proposals.propose import Proposal, Request, Tried, Zoom
+from caviar.tuning.spaces.space import Point
+from caviar.tuning.study import store
+from caviar.tuning.study.sharing import shares
 from caviar.tuning.trials import LOSS_DECIDES, Outcome, Trial
 
 

@@ -16,9 +16,9 @@ import optuna
 
 from caviar.tuning.plan import Entry, Judge, Nowhere, Plan, Records, Study, asked_of, mark_of
 from caviar.tuning.progress import Progress
-from caviar.tuning.propose import Proposal, Zoom
-from caviar.tuning.sharing import Claim, Claims, shares
-from caviar.tuning.store import Begun, tupled
+from caviar.tuning.proposals.propose import Proposal, Zoom
+from caviar.tuning.study.sharing import Claim, Claims, shares
+from caviar.tuning.study.store import Begun, tupled
 from caviar.tuning.trials import Trial
 
 __all__ = ["Entry", "Judge", "Nowhere", "Plan", "Records", "Study", "asked_of", "mark_of", "search"]

@@ -17,7 +17,7 @@ from caviar.training.devices import places
 from caviar.training.plan import lane_size, last_epoch, program_for
 from caviar.training.population import train
 from caviar.training.scores import RowPlan, networks_for
-from caviar.tuning.together import LEADERS, LEADERS_LATER
+from caviar.tuning.proposals.together import LEADERS, LEADERS_LATER
 
 StrategyName = Literal["panda", "caviar"]
 STRATEGIES: tuple[StrategyName, ...] = ("panda", "caviar")

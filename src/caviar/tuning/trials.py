@@ -11,7 +11,7 @@ from caviar.arrays import Numbers
 from caviar.network.config import Config
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName
 from caviar.training.scores import Score
-from caviar.tuning.space import Point
+from caviar.tuning.spaces.space import Point
 
 State = Literal["complete", "pruned", "failed"]
 """`complete`: it has its value | `pruned` at a rung: it has the values of the rungs until then | `failed`: its function

@@ -11,14 +11,14 @@ from caviar.network.config import Config
 from caviar.training.crew import Crew
 from caviar.training.metrics import MetricName
 from caviar.training.population import Callback
-from caviar.tuning.own_trial import Objective
+from caviar.tuning.functions.own_trial import Objective
 from caviar.tuning.rungs import Rungs
 from caviar.tuning.search import Study
-from caviar.tuning.space import Space
-from caviar.tuning.storage import Where
-from caviar.tuning.store import STUDY_NAME, Direction
+from caviar.tuning.spaces.space import Space
 from caviar.tuning.strategy import StrategyName
-from caviar.tuning.transfer import Prior
+from caviar.tuning.study.storage import Where
+from caviar.tuning.study.store import STUDY_NAME, Direction
+from caviar.tuning.transfer.prior import Prior
 from caviar.tuning.tune_networks import TRIALS, Told, tune_networks
 
 
@@ -73,7 +73,7 @@ def tune(
             None: nothing is stopped.
         strategy: of networks: "panda" nudges one network at a time, "caviar" trains many; None: by how many the budget
             allows.
-        prior: of networks: earlier studies on other data, see `transfer`.
+        prior: of networks: earlier studies on other data, see `transfer.prior`.
         storage: None in memory (or, with a folder, a journal in it), a path for Optuna's journal file, or a URL such as
             sqlite:///study.db or postgresql+psycopg://user@host/database.
         study_name: of several studies in one storage.
@@ -127,7 +127,7 @@ def tune(
     place = None if folder is None else _made(Path(folder))
     kept = place / "study.log" if storage is None and place is not None else storage
     if not isinstance(what, Split):
-        from caviar.tuning.tune_function import tune_function  # noqa: PLC0415  (its processes: slow to import)
+        from caviar.tuning.functions.tune_function import tune_function  # noqa: PLC0415  (its processes: slow to import)
 
         return tune_function(
             what,

@@ -16,24 +16,24 @@ from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for
 from caviar.training.plan import written_out
 from caviar.training.population import Callback
 from caviar.training.scores import row_plan
-from caviar.tuning import store
-from caviar.tuning.coarse_to_fine import CoarseToFine
-from caviar.tuning.course_order import IMPORTANCE
-from caviar.tuning.defaults import default_space
-from caviar.tuning.dimensions import Choice, Integer
 from caviar.tuning.networks import Networks
-from caviar.tuning.nudges import Nudges
 from caviar.tuning.objectives import objectives_of
-from caviar.tuning.propose import Zoom
-from caviar.tuning.proposers import proposer_for
-from caviar.tuning.records import Curves
+from caviar.tuning.proposals.coarse_to_fine import CoarseToFine
+from caviar.tuning.proposals.nudges import Nudges
+from caviar.tuning.proposals.propose import Zoom
+from caviar.tuning.proposals.proposers import proposer_for
+from caviar.tuning.proposals.together import together_in_programs
 from caviar.tuning.rungs import Rungs, rungs_of
 from caviar.tuning.search import Entry, Plan, Study, asked_of, mark_of, search
-from caviar.tuning.space import Space
-from caviar.tuning.storage import Where
+from caviar.tuning.spaces.course_order import IMPORTANCE
+from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.spaces.dimensions import Choice, Integer
+from caviar.tuning.spaces.space import Space
 from caviar.tuning.strategy import Strategy, StrategyName, choose_strategy, configs_at_once, seconds_of
-from caviar.tuning.together import together_in_programs
-from caviar.tuning.transfer import Prior, Warmed
+from caviar.tuning.study import store
+from caviar.tuning.study.records import Curves
+from caviar.tuning.study.storage import Where
+from caviar.tuning.transfer.prior import Prior, Warmed
 from caviar.tuning.trials import Trial
 
 TRIALS = 64

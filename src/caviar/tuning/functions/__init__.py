@@ -1,0 +1,1 @@
+"""Functions of one's own: called at every point, in this process or in several."""

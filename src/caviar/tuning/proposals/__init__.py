@@ -1,0 +1,1 @@
+"""Proposals: which points of a space are tried next."""

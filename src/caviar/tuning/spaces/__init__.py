@@ -1,0 +1,1 @@
+"""Spaces: which settings are searched, on which scales, and how a file or another tool says so."""

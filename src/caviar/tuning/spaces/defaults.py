@@ -1,0 +1,46 @@
+"""The space that is searched when nobody gives one: around a config, for the settings that matter most."""
+
+from caviar.data.split import Split
+from caviar.network.config import OF_LAYERS, Config
+from caviar.tuning.spaces.course_order import IMPORTANCE, settings_for
+from caviar.tuning.spaces.default_dimensions import batch_sizes, default_dimension
+from caviar.tuning.spaces.settings import READ_WITH
+from caviar.tuning.spaces.space import Space
+
+
+def default_space(config: Config, split: Split, *, trials: int | None = None, regularise: bool = True) -> Space:
+    """A space around `config`; its values lie inside, but for extreme ones.
+
+    Args:
+        config: in the middle.
+        split: its data.
+        trials: networks that the search may train: with few only the most important settings are searched, as many as
+            `settings_for` says, in the order of `IMPORTANCE`; None searches them all.
+        regularise: whether strong regularisation may help; where the bias is high and the variance is not, most of such
+            a space would be wasted.
+    """
+    names = [name for name in _SEARCHED if _applies(name, config, split)]
+    if trials is not None:
+        names = sorted(names, key=IMPORTANCE.index)[: settings_for(trials)]
+    return Space({name: default_dimension(name, config, split, regularise=regularise) for name in names})
+
+
+_SEARCHED = (
+    *("learning_rate", "momentum", "beta1", "units", "layers", "batch_size", "dropout", "l2", "label_smoothing"),
+    *("schedule", "epochs", "batch_norm", "activation"),
+)
+"""What the whole default space searches where it applies, in its order."""
+
+
+def _applies(name: str, config: Config, split: Split) -> bool:
+    """Whether a setting is read by a config, and is one word or number there."""
+    if config.network is not None and name in (*OF_LAYERS, "units", "layers"):
+        return False  # what caviar's layers have, a network of the user's own does not
+    applies = {
+        "momentum": config.optimizer in READ_WITH["momentum"]["optimizer"],
+        "beta1": config.optimizer in READ_WITH["beta1"]["optimizer"],
+        "batch_size": isinstance(config.batch_size, int) and len(batch_sizes(config, split)) > 1,
+        "label_smoothing": split.task == "classification",
+        "schedule": isinstance(config.schedule, str),
+    }
+    return applies.get(name, True)

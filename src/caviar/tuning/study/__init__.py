@@ -1,0 +1,1 @@
+"""The study: trials and their curves, kept so that no kill loses one."""
