@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caviar.errors import BadConfig, BadData, BadLoss, BadObjective, BadRun, BadSpace, CaviarError, nearest
+from caviar.errors import BadCommand, BadConfig, BadData, BadLoss, BadObjective, BadRun, BadSpace, CaviarError, nearest
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_nearest_is_one_line_that_names_only_known_words(word, words):
         assert said.startswith("Known: ")
 
 
-@pytest.mark.parametrize("error", [BadConfig, BadData, BadLoss, BadObjective, BadRun, BadSpace])
+@pytest.mark.parametrize("error", [BadCommand, BadConfig, BadData, BadLoss, BadObjective, BadRun, BadSpace])
 def test_errors_are_caught_as_caviar_s_and_as_value_errors(error):
     for caught in (CaviarError, ValueError, error):
         with pytest.raises(caught, match="must be"):

@@ -32,6 +32,7 @@ FUNCTIONS = {
     "split",
     "train",
     "tune",
+    "watch",
 }
 
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from caviar.tuning.spaces.dimensions import Uniform as Uniform
     from caviar.tuning.spaces.space import Space as Space
     from caviar.tuning.tune import tune as tune
+    from caviar.watching.watch import watch as watch
 
 __all__ = [
     "CaviarError",
@@ -83,6 +84,7 @@ __all__ = [
     "split",
     "train",
     "tune",
+    "watch",
 ]
 __version__ = "0.1.0"
 
@@ -121,6 +123,7 @@ _HOME = {
     "split": "caviar.data.split",
     "train": "caviar.training.population",
     "tune": "caviar.tuning.tune",
+    "watch": "caviar.watching.watch",
 }
 
 

@@ -6,7 +6,8 @@
     ├── BadSpace     a search space or a budget                     (also a ValueError)
     ├── BadRun       a run folder or a model file                   (also a ValueError)
     ├── BadLoss      a loss, its parameters or its gradients        (also a ValueError)
-    └── BadObjective a function of one's own that is tuned          (also a ValueError)
+    ├── BadObjective a function of one's own that is tuned          (also a ValueError)
+    └── BadCommand   what is asked of a network while it trains     (also a ValueError)
 
 Every message says what must hold, what came, and what to do. The command line prints it as one line
 and exits with 1.
@@ -42,6 +43,10 @@ class BadLoss(CaviarError, ValueError):
 
 class BadObjective(CaviarError, ValueError):
     """A function of one's own that cannot be tuned."""
+
+
+class BadCommand(CaviarError, ValueError):
+    """A command to a network that trains which cannot be carried out."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from caviar.errors import BadConfig
 from caviar.network.model import Architecture
 from caviar.network.shapes import Convolution
 from caviar.training import devices
-from caviar.training.drive import Epochs
+from caviar.training.calls import Epochs
 from caviar.training.explain import Plan, explain, in_words
 from caviar.training.memory import lane_bytes
 from caviar.training.plan import Program, program_for

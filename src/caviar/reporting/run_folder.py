@@ -36,7 +36,7 @@ class RunFolder:
         """The folder of a request; entering the context takes it."""
         self.path = path
         self._asked = asked
-        self._lock = FileLock(path / ".lock")
+        self._lock = FileLock(path / ".lock", thread_local=False)  # a session leaves it from its own thread
         self.seconds_before = 0.0
 
     def __enter__(self) -> Self:

@@ -6,40 +6,29 @@ go on, with the same networks or, at a rung, with those that are left of several
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.network.layers import Weights
-from caviar.training import augment, packing
+from caviar.training import packing
+from caviar.training.calls import Calls, curves
 from caviar.training.checkpoints import Journey, LaneCheckpoint
 from caviar.training.exact_statistics import exact_statistics
 from caviar.training.feed import Feed, Steps
 from caviar.training.lanes import Lane
-from caviar.training.plan import Hyperparameters, hyperparameters, inputs_of, last_epoch, prior_bias
-from caviar.training.program import EPOCHS_PER_CALL, advance, empty_record
+from caviar.training.plan import Hyperparameters, inputs_of, last_epoch, prior_bias
+from caviar.training.program import empty_record
 from caviar.training.record import Run, Status
 from caviar.training.rows import groups
 from caviar.training.side_by_side import Tell
 from caviar.training.step import Data, Measures, Monitor, State
 
 _SECONDS_PER_CALL = 0.5
-
-
-class Epochs(NamedTuple):
-    """Epochs of one network, as soon as they are known."""
-
-    number: int
-    """The network's place in the list."""
-    first: int
-    """The epoch of the first value; the first of all is 0."""
-    history: dict[str, Numbers]
-    """The next values of the curves of `Run.history` that are measured, one per epoch."""
 
 
 class Standing(NamedTuple):
@@ -89,46 +78,27 @@ def drive(
         kept: where the lane is kept between calls, and from where it goes on.
     """
     networks = [configs[number] for number in lane.slots]
-    feed = Feed(lane.program, split, lane.seed, networks, EPOCHS_PER_CALL)
-    per_epoch, most = feed.steps_per_epoch, feed.most
+    calls = Calls(lane, split, networks, data)
+    feed, per_epoch = calls.feed, calls.feed.steps_per_epoch
     last = max(last_epoch(config, split) for config in networks)
     total = (last if until is None else min(last, until)) * per_epoch
 
-    settings = packing.stacked([hyperparameters(config, split) for config in networks], split.x.dtype)
     own = [starts.get(number) for number in lane.slots]
-    journey = first = _begun(lane, settings, split, networks, own, per_epoch=per_epoch)
+    journey = first = _begun(lane, calls.settings, split, networks, own, per_epoch=per_epoch)
     if kept is not None:
         journey = kept.recall(first, empty_record(lane.program, lane.size, split.x.dtype)) or first
     begins, (at, state, recorded) = first.at, journey
 
     def following(at: int, now: int) -> Steps | None:
         """The next steps: no more than have room, nor beyond the end."""
-        room = (at // per_epoch + EPOCHS_PER_CALL) * per_epoch - at
-        return feed.steps(at, min(now, most, total - at, room)) if at < total else None
+        return feed.steps(at, min(now, total - at, calls.room(at))) if at < total else None
 
-    seed = np.uint32(lane.seed)
-    amounts = packing.scalars(augment.amounts(lane.augment), split.x.dtype)
-    advance_lane = advance(lane.program, per_epoch)
-
-    now, active = max(1, most // 16), bool(np.any(state.monitor.active))
+    now, active = max(1, feed.most // 16), bool(np.any(state.monitor.active))
     steps = following(at, now) if active else None
     while steps is not None and active:
-        epoch, n = at // per_epoch, np.int32(steps.n)
-        drawn = data.drawn or steps.block
+        epoch = at // per_epoch
         began = time.perf_counter()
-        state, record = advance_lane(
-            state,
-            settings,
-            amounts,
-            steps.rates,
-            steps.shares,
-            drawn,
-            data.measured,
-            steps.rows,
-            seed,
-            np.int32(at),
-            n,
-        )
+        state, record = calls.call(state, steps, at)
         at += steps.n
         trained, steps = steps.n, following(at, now)  # made ready while the program computes
         closed = at // per_epoch - epoch
@@ -138,7 +108,7 @@ def drive(
         monitor = jax.tree.map(np.asarray, state.monitor)
         active = bool(monitor.active.any())
         try:
-            tell((at - begins) / (total - begins), tuple(_ended(lane, ended, monitor, epoch, split)))
+            tell((at - begins) / (total - begins), tuple(calls.ended(ended, monitor, epoch)))
         except BaseException:  # stopped from outside: nothing is lost
             if kept is not None:
                 kept.keep(Journey(at, state, recorded))
@@ -153,7 +123,7 @@ def drive(
         split=split,
         networks=networks,
         feed=feed,
-        settings=settings,
+        settings=calls.settings,
     )
 
 
@@ -188,13 +158,6 @@ def starting_weights(config: Config, split: Split) -> Weights:
     return packing.starting_weights(config, inputs_of(split.width, split.image_shape), split.outputs, last_bias)
 
 
-def _ended(lane: Lane, record: Measures, monitor: Monitor, epoch: int, split: Split) -> Iterator[Epochs]:
-    """What the record of one call holds, by network; its first place is of `epoch`."""
-    for slot, number in enumerate(lane.members):
-        if monitor.trained[slot] > epoch:
-            yield Epochs(number, epoch, _curves(record, slot, int(monitor.trained[slot]) - epoch, split))
-
-
 def _arrived(
     lane: Lane,
     journey: Journey,
@@ -223,7 +186,7 @@ def _arrived(
         run = Run(
             config=config,
             status=_status(state.monitor, slot, last_epoch(config, split)),
-            history=_curves(history, slot, epochs, split) | {"learning_rate": feed.rates_at_ends(slot, epochs)},
+            history=curves(history, slot, epochs, split) | {"learning_rate": feed.rates_at_ends(slot, epochs)},
             best_epoch=int(state.monitor.best_epoch[slot]),
             weights=weights,
             statistics=seen,
@@ -242,13 +205,3 @@ def _status(monitor: Monitor, slot: int, planned: int) -> Status:
     if monitor.diverged[slot]:
         return "diverged"
     return "finished" if monitor.trained[slot] == planned else "stopped"
-
-
-def _curves(history: Measures, slot: int, epochs: int, split: Split) -> dict[str, Numbers]:
-    """One network's history; errors of a regression in the target's unit."""
-    recorded = history._asdict() | (history.layers._asdict() if history.layers else {})
-    curves = {name: np.asarray(recorded[name][slot, :epochs], float) for name in recorded if name != "layers"}
-    if split.task == "regression":
-        for name in ("train_error", "dev_error"):
-            curves[name] = np.sqrt(curves[name]) * split.target.std
-    return curves

@@ -20,9 +20,10 @@ from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.network.layers import Weights
 from caviar.training import devices
+from caviar.training.calls import Epochs
 from caviar.training.checkpoints import WRITTEN_BY, LaneCheckpoint
 from caviar.training.crew import RowsOnDevice, Work, rows_on_device, train_lane
-from caviar.training.drive import Arrival, Epochs, Standing
+from caviar.training.drive import Arrival, Standing
 from caviar.training.lanes import Lane
 from caviar.training.plan import program_for
 from caviar.training.side_by_side import Tell, side_by_side

@@ -25,9 +25,10 @@ from caviar.errors import BadConfig
 from caviar.network.config import Config
 from caviar.network.layers import Weights
 from caviar.training import devices
+from caviar.training.calls import Epochs
 from caviar.training.checkpoints import Checkpoints
 from caviar.training.crew import Crew, Threads, Work
-from caviar.training.drive import Arrival, Epochs, Standing, starting_weights
+from caviar.training.drive import Arrival, Standing, starting_weights
 from caviar.training.lanes import Lane, cost, lanes
 from caviar.training.record import Run
 

@@ -32,9 +32,10 @@ from caviar.data.split import Split
 from caviar.errors import BadConfig, BadRun, CaviarError
 from caviar.network.config import Config
 from caviar.training import devices
+from caviar.training.calls import Epochs
 from caviar.training.checkpoints import SECONDS, LaneFile, lane_name, steps_done
 from caviar.training.crew import Work
-from caviar.training.drive import Arrival, Epochs
+from caviar.training.drive import Arrival
 from caviar.training.errand import Report, at_home, errand_for, run_errand, versions
 from caviar.training.lanes import Lane
 from caviar.training.memory import lane_bytes, too_large, with_less_memory

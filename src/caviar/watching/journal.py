@@ -1,0 +1,75 @@
+"""The journal of a session: one line of JSON per command, on the disk before the command acts.
+
+A kill in the middle of a line leaves half of it, which is cut when the journal is opened again: its command has not
+acted.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from caviar.errors import BadRun
+
+
+class Journal:
+    """The lines of one session, in memory and, where there is a folder, in a file.
+
+    Attributes:
+        lines: all of them, oldest first.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Open it, or start it.
+
+        Raises:
+            BadRun: the file cannot be read, or is no journal.
+        """
+        self._path = path
+        self.lines: list[dict[str, Any]] = [] if path is None else _read(path)
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Append a line.
+
+        Raises:
+            BadRun: there is no room, or the file cannot be written; nothing of the line is left.
+        """
+        if self._path is not None:
+            _append(self._path, json.dumps(line).encode() + b"\n")
+        self.lines.append(dict(line))
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    try:
+        content = path.read_bytes() if path.exists() else b""
+        whole = content[: content.rfind(b"\n") + 1]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        if not all(isinstance(line, dict) for line in lines):
+            raise ValueError("a line is no object")
+        if len(whole) < len(content):
+            with path.open("rb+") as file:
+                file.truncate(len(whole))
+                os.fsync(file.fileno())
+    except (OSError, ValueError) as error:
+        raise BadRun(
+            f"The journal of a session must be lines of JSON that can be read, but {path} is not ({error}). Restore "
+            "it, or begin another session."
+        ) from None
+    return lines
+
+
+def _append(path: Path, line: bytes) -> None:
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("ab") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        if path.exists():
+            os.truncate(path, size)
+        raise BadRun(
+            f"The journal of a session needs room in a file that can be written, but {path} cannot be "
+            f"({error.strerror or error}). Make room, and give the command again."
+        ) from None

@@ -1,0 +1,502 @@
+"""The session: one network in training that a person watches and steers, with branches beside it.
+
+A thread trains in calls of a few hundredths of a second; commands are taken between two of them, one after the other.
+Each is checked, written to the journal, and then acts. Who looks sees values that are never changed in place, so that
+nobody who is slow can hold up the training.
+"""
+
+import dataclasses
+import functools
+import queue
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from caviar.data.split import Split
+from caviar.errors import BadCommand, BadConfig, BadRun, CaviarError
+from caviar.network.config import Config
+from caviar.reporting.run_folder import RunFolder
+from caviar.training import devices
+from caviar.training.crew import rows_on_device
+from caviar.training.plan import written_out
+from caviar.training.record import Run
+from caviar.watching.branches import Branch, advance, begin, block, digest, history, run_of, steps_per_epoch
+from caviar.watching.changes import changed_config, compiles, waits_for_epoch
+from caviar.watching.commands import Command
+from caviar.watching.journal import Journal
+from caviar.watching.kept import Kept, about_kept, recalled
+from caviar.watching.steering import STEERS, Known, retraced, steered
+
+_SECONDS_PER_CALL = 0.05
+"""Of training between two looks at what was commanded."""
+
+_LOOKS_UP = 0.02
+"""Seconds after which a session in which nothing trains looks whether a program is compiled."""
+
+_SECONDS_PER_KEPT = 0.5
+"""Between two kept epochs of a branch, at least."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """A branch as it was when somebody looked.
+
+    Attributes:
+        branch: the network between two steps.
+        paused: whether it waits for `resume`.
+        ended: whether it was stopped for good.
+        kept: epochs to which it can go back.
+    """
+
+    branch: Branch
+    paused: bool
+    ended: bool
+    kept: tuple[int, ...]
+
+    @property
+    def trains(self) -> bool:
+        """Whether it takes steps."""
+        return not self.paused and not self.ended and self.branch.status == "training"
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """A command that has acted.
+
+    Attributes:
+        command: what was done.
+        step: of the branch that it is about, at which it took effect; None for all.
+        compiles: whether another program had to be compiled.
+        new: the number of the branch that was made; None for other commands.
+    """
+
+    command: Command
+    step: int | None = None
+    compiles: bool = False
+    new: int | None = None
+
+
+class Session:
+    """A session; use it in a `with` block, or `close` it. See `watch`."""
+
+    def __init__(self, split: Split, config: Config, folder: Path | None = None, *, paused: bool = False) -> None:
+        """Begin, or go on where the folder was left: then paused.
+
+        Raises:
+            BadConfig: a config that cannot be watched.
+            BadRun: the folder is in use, holds something else, or cannot be written.
+        """
+        if config.rows != 1.0:
+            raise BadConfig(f"A network that is watched trains on all train rows, got rows={config.rows!r}.")
+        if config.network is not None and folder is not None:
+            raise BadConfig("A network of functions of your own cannot be kept as data: watch it without a folder.")
+        self._split, self._config = split, written_out(config, split)
+        self._device, self._rows = devices.places()[0], rows_on_device(split)
+        self._compiling: dict[str, Future[list[Branch]]] = {}
+        self._beside = ThreadPoolExecutor(1, "caviar compiles")
+        self._folder = None if folder is None else RunFolder(folder, self._asked())
+        if self._folder is not None:
+            self._folder.__enter__()
+        try:
+            self._begin(paused)
+        except BaseException:
+            self._leave()
+            raise
+        self._asked_for: queue.SimpleQueue[tuple[Command, Future[Done]]] = queue.SimpleQueue()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="caviar watch", daemon=True)
+        self._look()
+        self._thread.start()
+
+    def _asked(self) -> dict[str, Any]:
+        return {"command": "watch", "config": self._config.to_json(), "rows": self._split.fingerprint}
+
+    def _begin(self, paused: bool) -> None:
+        path = None if self._folder is None else self._folder.path
+        self._journal = Journal(None if path is None else path / "journal.jsonl")
+        self._kept: dict[int, Kept] = {}
+        self._paused: set[int] = set()
+        self._ended: set[int] = set()
+        self._waiting: dict[int, list[tuple[Command, Future[Done]]]] = {}
+        self._pace: dict[tuple[str, int], int] = {}
+        self._last_kept: dict[int, float] = {}
+        first, lines = begin(self._split, self._config), self._journal.lines
+        self._next = 1 + max((line["new"] for line in lines if line["verb"] == "branch"), default=0)
+        known = self._known(first) if lines or (path and (path / "epochs").exists()) else {}
+        self._branches = retraced(
+            first, lines, self._split, self._rows, self._device, known=known, kept_at=self._on_disk
+        )
+        if known:
+            self._paused = set(self._branches)
+        elif paused:
+            self._paused = {0}
+        self._ended = {line["branch"] for line in lines if line["verb"] == "stop" and "branch" in line}
+        self._ended &= set(self._branches)
+        for number in self._branches:
+            self._kept[number] = Kept(self._place(number))
+            for epoch in sorted(about_kept(folder)) if (folder := self._place(number)) and folder.exists() else ():
+                if (back := self._on_disk(number, epoch)) is not None:
+                    self._kept[number].adopt(back)
+        for branch in self._branches.values():
+            self._keep(branch, now=True)
+
+    def _place(self, number: int) -> Path | None:
+        return None if self._folder is None else self._folder.path / "epochs" / f"branch-{number}"
+
+    def _on_disk(self, number: int, epoch: int) -> Branch | None:
+        """A branch as the folder holds it; None where it does not."""
+        place = self._place(number)
+        about = about_kept(place).get(epoch) if place is not None and place.exists() else None
+        if place is None or about is None:
+            return None
+        config = Config.from_mapping(about["config"])
+        like = dataclasses.replace(begin(self._split, config, number), parent=about["parent"])
+        return recalled(place, epoch, like)
+
+    def _known(self, first: Branch) -> dict[int, Known]:
+        """The last kept epoch of every branch that the folder holds."""
+        found = {}
+        numbers = [first.number, *(line["new"] for line in self._journal.lines if line["verb"] == "branch")]
+        for number in numbers:
+            place = self._place(number)
+            about = about_kept(place) if place is not None and place.exists() else {}
+            if about and (branch := self._on_disk(number, max(about))) is not None:
+                found[number] = Known(about[max(about)]["line"], branch)
+        return found
+
+    def do(self, command: Command, timeout: float | None = None) -> Done:
+        """Carry out a command; waits until it has acted.
+
+        Args:
+            command: what is to be done.
+            timeout: seconds to wait at most; the command acts even so.
+
+        Raises:
+            BadCommand: it does not fit the session.
+            BadConfig: settings that cannot be.
+            BadRun: the journal or a kept epoch cannot be written, or the session is over.
+            TimeoutError: it has not acted yet.
+        """
+        acted: Future[Done] = Future()
+        if not self._thread.is_alive():
+            raise BadRun("The session is over. Begin another one, or go on with its folder.") from self._failure
+        self._asked_for.put((command, acted))
+        while True:
+            try:
+                return acted.result(timeout=0.2 if timeout is None else timeout)
+            except TimeoutError:
+                if acted.done() or timeout is not None:
+                    raise
+                if not self._thread.is_alive() and not acted.done():
+                    raise BadRun("The session ended before the command acted.") from self._failure
+
+    def pause(self, branch: int | None = None) -> Done:
+        """Let a branch, or all, stand still."""
+        return self.do(Command("pause", branch))
+
+    def resume(self, branch: int | None = None) -> Done:
+        """Let a branch, or all, train on."""
+        return self.do(Command("resume", branch))
+
+    def nudge(self, branch: int = 0, **settings: Any) -> Done:
+        """Change settings of a branch from the next step on: fields of `Config`."""
+        return self.do(Command("nudge", branch, settings))
+
+    def rewind(self, epoch: int, branch: int = 0) -> Done:
+        """Let a branch go back to a kept epoch, with the settings that it had there."""
+        return self.do(Command("rewind", branch, epoch=epoch))
+
+    def branch(self, branch: int = 0, **settings: Any) -> int:
+        """Let a copy of a branch, with some settings changed, train beside it; its number."""
+        new = self.do(Command("branch", branch, settings)).new
+        assert new is not None
+        return new
+
+    def delete(self, branch: int) -> Done:
+        """Forget a branch."""
+        return self.do(Command("delete", branch))
+
+    def keep_best(self, branch: int = 0) -> Done:
+        """Write the network of a branch's best epoch into the folder, for `caviar.load`."""
+        return self.do(Command("keep", branch))
+
+    def note(self, text: str) -> Done:
+        """Put words into the journal."""
+        return self.do(Command("note", text=text))
+
+    def stop(self, branch: int | None = None) -> Done:
+        """End a branch, or, without one, the session."""
+        return self.do(Command("stop", branch))
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing trains any more; whether that is so.
+
+        Raises:
+            BadRun: the session failed.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while self._thread.is_alive() and any(seen.trains for seen in self._seen.values()):
+            if until is not None and time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        self._raise_failure()
+        return True
+
+    @property
+    def branches(self) -> dict[int, Seen]:
+        """The branches, by number, as they are."""
+        return dict(self._seen)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The journal so far."""
+        return list(self._journal.lines)
+
+    def history(self, branch: int = 0) -> dict[str, Any]:
+        """The curves of a branch, one value per epoch, as in `Run.history`."""
+        return history(self._seen[branch].branch, self._split)
+
+    def run(self, branch: int = 0) -> Run:
+        """A branch as a `Run`, with the weights of its best epoch."""
+        return run_of(self._seen[branch].branch, self._split)
+
+    def close(self) -> None:
+        """End the session; its folder can be gone on with.
+
+        Raises:
+            BadRun: it had failed.
+        """
+        if self._thread.is_alive():
+            self.stop()
+        self._thread.join()
+        self._raise_failure()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            if isinstance(self._failure, CaviarError):
+                raise self._failure
+            raise BadRun(f"The session ended with an error: {self._failure!r}.") from self._failure
+
+    # What follows runs in the session's thread.
+
+    def _work(self) -> None:
+        over = False
+        try:
+            while not over:
+                over = self._obey()
+                if not over:
+                    self._train()
+                    self._look()
+            self._journal.write(self._line({"verb": "end", "branches": self._standing()}))
+        except BaseException as error:  # told to whoever asks next
+            self._failure = error
+        finally:
+            self._leave()
+            left = [acted for commands in self._waiting.values() for _, acted in commands]
+            while not self._asked_for.empty():
+                left.append(self._asked_for.get()[1])
+            for acted in left:
+                acted.set_exception(BadRun("The session ended before the command acted."))
+
+    def _leave(self) -> None:
+        self._beside.shutdown(wait=True, cancel_futures=True)
+        if self._folder is not None:
+            self._folder.__exit__()
+
+    def _standing(self) -> dict[str, Any]:
+        return {str(n): {"step": b.steps, "digest": digest(b)} for n, b in sorted(self._branches.items())}
+
+    def _obey(self) -> bool:
+        """Carry out what was commanded; whether the session is over. Waits where nothing trains."""
+        still = not any(self._trains(number) for number in self._branches)
+        while still or not self._asked_for.empty():
+            try:
+                command, acted = self._asked_for.get(timeout=_LOOKS_UP if self._waiting else None)
+            except queue.Empty:
+                break
+            still = False
+            if command.verb == "stop" and command.branch is None:
+                self._journal.write(self._line(command.plain()))
+                acted.set_result(Done(command))
+                return True
+            self._take(command, acted)
+        for number in list(self._waiting):
+            for command, acted in self._waiting.pop(number):
+                self._take(command, acted)
+        return False
+
+    def _take(self, command: Command, acted: "Future[Done]") -> None:
+        """Carry out one command, or let it wait for its time, and those after it for that branch too."""
+        number = command.branch
+        try:
+            if number is not None and (number in self._waiting or not self._is_time(command)):
+                self._waiting.setdefault(number, []).append((command, acted))
+                return
+            done = self._act(command)
+            self._look()
+            acted.set_result(done)
+        except CaviarError as error:
+            acted.set_exception(error)
+
+    def _is_time(self, command: Command) -> bool:
+        """Whether a command may act: its program is compiled, and an epoch has ended where it has to wait for that."""
+        if not command.settings or command.branch not in self._branches:
+            return True
+        own = self._branches[command.branch]
+        return self._compiled(own, command.settings) and not waits_for_epoch(own, command.settings, self._split)
+
+    def _compiled(self, own: Branch, settings: Mapping[str, Any]) -> bool:
+        """Whether the program of a change is there; if not it is compiled beside the training.
+
+        Raises:
+            BadConfig: the settings cannot be.
+        """
+        if not compiles(own, settings, self._split):
+            return True
+        copy = begin(self._split, changed_config(own.config, settings, self._split))
+        mark = block(copy, self._split)[0]
+        if mark not in self._compiling:
+            task = functools.partial(advance, self._split, [copy], 1, self._rows, self._device)
+            self._compiling[mark] = self._beside.submit(task)
+        if not self._compiling[mark].done():
+            return False
+        self._compiling[mark].result()
+        return True
+
+    def _act(self, command: Command) -> Done:
+        number = command.branch
+        if number is not None and number not in self._branches:
+            raise BadCommand(f"A command needs a branch that is there ({self._numbers()}), got {number}.")
+        if command.verb in STEERS:
+            return self._steer(command)
+        own = None if number is None else self._branches[number]
+        if own is not None and command.verb == "keep":
+            self._check_keep(own)
+        where = {} if own is None else {"step": own.steps}
+        self._journal.write(self._line(command.plain() | where))
+        about = set(self._branches) if number is None else {number}
+        match command.verb:
+            case "pause":
+                self._paused |= about
+            case "resume":
+                self._paused -= about
+            case "stop":
+                self._ended |= about
+            case "keep":
+                assert own is not None
+                self._save(own)
+            case _:
+                pass
+        return Done(command, None if own is None else own.steps)
+
+    def _steer(self, command: Command) -> Done:
+        number = command.branch
+        assert number is not None
+        own, new = self._branches[number], self._next
+        after = steered(self._branches, command, self._split, kept_at=lambda n, epoch: self._kept[n].at(epoch), new=new)
+        needs = command.verb in ("nudge", "branch") and compiles(own, command.settings, self._split)
+        line = command.plain() | {"step": own.steps} | ({"new": new} if command.verb == "branch" else {})
+        if command.verb != "delete":
+            mark, size = block(after[new if command.verb == "branch" else number], self._split)
+            line |= {"program": mark, "block": size}
+        if command.verb == "nudge":
+            self._keep(own, now=True)  # to where it can go back from the change
+        self._journal.write(self._line(line))
+        self._branches = after
+        match command.verb:
+            case "branch":
+                self._next += 1
+                self._kept[new] = Kept(self._place(new))
+                self._keep(after[new], now=True)
+            case "rewind":
+                self._kept[number].forget_after(after[number].epochs)
+            case "delete":
+                self._kept.pop(number).forget_all()
+                self._paused.discard(number)
+                self._ended.discard(number)
+            case _:
+                pass
+        return Done(command, own.steps, needs, new if command.verb == "branch" else None)
+
+    def _line(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        about = {"line": len(self._journal.lines), "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        return about | dict(line)
+
+    def _check_keep(self, own: Branch) -> None:
+        if self._folder is None:
+            raise BadCommand(
+                "keep needs a session with a folder. Take session.run(branch) and caviar.save in its place."
+            )
+        if not own.best_epoch:
+            raise BadCommand("keep needs a network that has ended an epoch with a finite loss. Wait for one.")
+
+    def _save(self, own: Branch) -> None:
+        from caviar.training.saved import Model, save  # noqa: PLC0415  (polars, which nobody else here needs)
+
+        assert self._folder is not None
+        save(Model.of(run_of(own, self._split), self._split), self._folder.path)
+
+    def _trains(self, number: int) -> bool:
+        """Whether a branch takes steps."""
+        own = self._branches[number]
+        if own.status != "training":
+            return False
+        if number not in self._paused and number not in self._ended:
+            return True
+        settings = self._waiting[number][0][0].settings if number in self._waiting else None
+        # Paused or not, an epoch is finished where a command waits for its end alone.
+        return bool(settings) and self._compiled(own, settings) and waits_for_epoch(own, settings, self._split)
+
+    def _train(self) -> None:
+        """One call for all branches that train: those that stand at the same step together."""
+        groups: dict[tuple[int, int], list[Branch]] = {}
+        for number, branch in self._branches.items():
+            if self._trains(number):
+                groups.setdefault((branch.steps, steps_per_epoch(branch, self._split)), []).append(branch)
+        for (at, per_epoch), together in groups.items():
+            marks = "+".join(sorted({block(branch, self._split)[0] for branch in together}))
+            pace = self._pace.get((marks, per_epoch), max(1, per_epoch // 16))
+            began = time.perf_counter()
+            for branch in advance(self._split, together, _whole_epochs(at, pace, per_epoch), self._rows, self._device):
+                self._branches[branch.number] = branch
+                self._keep(branch)
+            took = (time.perf_counter() - began) / max(1, self._branches[together[0].number].steps - at)
+            self._pace[marks, per_epoch] = max(1, round(min(4.0 * pace, _SECONDS_PER_CALL / max(took, 1e-9))))
+
+    def _keep(self, branch: Branch, *, now: bool = False) -> None:
+        """Keep an epoch that has just ended, if the last one is old enough."""
+        if branch.steps != branch.epochs * steps_per_epoch(branch, self._split):
+            return
+        if branch.epochs in self._kept[branch.number].epochs:
+            return
+        due = time.monotonic() - self._last_kept.get(branch.number, 0.0) >= _SECONDS_PER_KEPT
+        if now or due or branch.status != "training":
+            about = {"line": len(self._journal.lines), "config": branch.config.to_json(), "parent": branch.parent}
+            self._kept[branch.number].keep(branch, about)
+            self._last_kept[branch.number] = time.monotonic()
+
+    def _look(self) -> None:
+        """What everybody sees from here on."""
+        self._seen = {
+            number: Seen(branch, number in self._paused, number in self._ended, tuple(self._kept[number].epochs))
+            for number, branch in sorted(self._branches.items())
+        }
+
+    def _numbers(self) -> str:
+        return ", ".join(map(str, sorted(self._branches)))
+
+
+def _whole_epochs(at: int, pace: int, per_epoch: int) -> int:
+    """Steps of a call that takes about `pace`: to the end of an epoch, or within one."""
+    end = (at + pace) // per_epoch * per_epoch
+    return end - at if end > at else min(pace, per_epoch - at % per_epoch)
