@@ -2,7 +2,7 @@
 
     python -m pip install torch==2.13.0        # a CPU build suffices; PyTorch is no dependency of caviar
     python benchmarks/race.py --data DATA [--only digits letter] [--seeds 5] [--seconds 300] [--json race.json]
-                              [--targets]
+                              [--targets] [--spaces same own]
 
 With --json what is done is kept, and the same command goes on: all of it takes hours. With --targets only the other
 side runs, and caviar's when the command is given again without it.
@@ -17,10 +17,12 @@ memory, which is faster than a DataLoader. It has `--seconds`, its start not cou
 trial.
 
 caviar's clock begins when its process is started: Python, imports, compiling everything with an empty cache. It is
-given a tenth of the time, and the rest where that was not enough. What it is to reach is the lowest dev error that the
-other side has reported. A side's error is the lowest after any epoch of
-any network. Per data set and seed: seconds until then over `--seconds`; median over the seeds. Sides take turns on a
-machine that should do nothing else. Where caviar has not got there in `--seconds` either, the ratio is above 1.
+given a tenth of the time, and the rest where that was not enough. There are two races: over the same space, in which
+the learning rate is constant and all networks have the same most epochs; and over what `caviar.tune` searches by itself
+where nobody gives a space, schedules and epochs among it. What it is to reach is the lowest dev error that the other
+side has reported. A side's error is the lowest after any epoch of any network. Per data set and seed: seconds until
+then over `--seconds`; median over the seeds. Sides take turns on a machine that should do nothing else. Where caviar
+has not got there in `--seconds` either, the ratio is above 1.
 """
 
 import argparse
@@ -83,13 +85,14 @@ def optuna_side(rows: Path, seconds: float, seed: int) -> tuple[float, int]:
     return min(one["lowest"] for one in told), sum(one["trials"] for one in told)
 
 
-def caviar_side(rows: Path, target: float, seconds: float, seed: int) -> tuple[float | None, float, int]:
+def caviar_side(rows: Path, target: float, seconds: float, seed: int, space: str) -> tuple[float | None, float, int]:
     """Seconds from the start of its process to the target; None when not reached; its lowest error and networks."""
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"XDG_CACHE_HOME": cache, "LOCALAPPDATA": cache}
         environment.pop("JAX_COMPILATION_CACHE_DIR", None)
         began = time.time()
-        command = [sys.executable, str(HERE / "race_caviar.py"), str(rows), str(target), str(seconds), str(seed)]
+        asked = [str(rows), str(target), str(seconds), str(seed), space]
+        command = [sys.executable, str(HERE / "race_caviar.py"), *asked]
         out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
     told = json.loads(out.splitlines()[-1])
     return (told["at"] - began if told["at"] else None), told["lowest"], told["networks"]
@@ -104,11 +107,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--targets", action="store_true")
+    parser.add_argument("--spaces", nargs="*", default=("same", "own"), choices=("same", "own"))
     asked = parser.parse_args()
     if not asked.data.is_dir():
         parser.error(f"--data must be a folder with the data sets, got {asked.data}")
     print(f"{CORES} cores, {platform.machine()}, {asked.seconds:g} s for Optuna + PyTorch + Hyperband\n")
-    print(f"{'data':<16}{'seed':>5}{'target':>9}{'trials':>8}{'caviar s':>10}{'networks':>10}{'share':>8}", flush=True)
+    print(f"{'data':<16}{'seed':>5}{'target':>9}{'trials':>8}{'space':>7}{'caviar s':>10}{'networks':>10}{'share':>8}")
     report: dict[str, Any] = {"cores": CORES, "seconds": asked.seconds, "runs": []}
     if asked.json and asked.json.exists():
         report["runs"] = json.loads(asked.json.read_text(encoding="utf-8"))["runs"]
@@ -122,7 +126,7 @@ def main() -> None:
         for name in asked.only:
             rows = Path(folder) / f"{name}.npz"
             np.savez(rows, **rows_of(name, asked.data))
-            shares = []
+            shares: dict[str, list[float]] = {space: [] for space in asked.spaces}
             for seed in range(asked.seeds):
                 run = done.get((name, seed))
                 if run is None:
@@ -130,22 +134,25 @@ def main() -> None:
                     run = {"data": name, "seed": seed, "of": asked.seconds, "target": target, "trials": trials}
                     report["runs"].append(run)
                     kept()
+                told = f"{name:<16}{seed:>5}{run['target']:>9.2%}{run['trials']:>8}"
                 if asked.targets:
-                    print(f"{name:<16}{seed:>5}{run['target']:>9.2%}{run['trials']:>8}", flush=True)
+                    print(told, flush=True)
                     continue
-                if "networks" not in run:
-                    reached, lowest, networks = caviar_side(rows, run["target"], asked.seconds, seed)
-                    run |= {"seconds": reached, "lowest": lowest, "networks": networks}
-                    kept()
-                shares.append((run["seconds"] or float("inf")) / asked.seconds)
-                shown = f"{run['seconds']:.1f}" if run["seconds"] else f"> {asked.seconds:g}"
-                print(
-                    f"{name:<16}{seed:>5}{run['target']:>9.2%}{run['trials']:>8}{shown:>10}{run['networks']:>10}"
-                    f"{shares[-1]:>8.3f}",
-                    flush=True,
-                )
-            if shares:
-                print(f"{name:<16} median share of the time {statistics.median(shares):.3f}\n", flush=True)
+                for space in asked.spaces:
+                    if space not in run:
+                        reached, lowest, networks = caviar_side(rows, run["target"], asked.seconds, seed, space)
+                        run[space] = {"seconds": reached, "lowest": lowest, "networks": networks}
+                        kept()
+                    own = run[space]
+                    shares[space].append((own["seconds"] or float("inf")) / asked.seconds)
+                    shown = f"{own['seconds']:.1f}" if own["seconds"] else f"> {asked.seconds:g}"
+                    print(f"{told}{space:>7}{shown:>10}{own['networks']:>10}{shares[space][-1]:>8.3f}", flush=True)
+            for space, found in shares.items():
+                if found:
+                    print(
+                        f"{name:<16} {space} space: median share of the time {statistics.median(found):.3f}", flush=True
+                    )
+            print(flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""caviar's side of `race.py`: rows.npz, the error to reach, seconds, a seed; prints when it was there as JSON."""
+"""caviar's side of `race.py`: rows.npz, the error to reach, seconds, a seed, a space; prints when it was there as JSON.
+
+The space is "same" as the other side's, with the same most epochs, or "own": what `caviar.tune` searches by itself.
+"""
 
 import contextlib
 import json
@@ -28,7 +31,7 @@ def budgets(seconds: float, began: float) -> Iterator[float]:
 
 def main() -> None:
     """Search until the error is reached, or the time is up."""
-    path, target, seconds, seed = sys.argv[1:]
+    path, target, seconds, seed, which = sys.argv[1:]
     began = time.monotonic()
     rows = np.load(path)
     x, y = (np.concatenate([rows[f"{name}_train"], rows[f"{name}_dev"]]) for name in ("x", "y"))
@@ -53,6 +56,7 @@ def main() -> None:
             "beta1": caviar.OneMinusLogUniform(*BETA1),
         }
     )
+    own = which == "own"
     lowest, networks, at = 1.0, 0, None
 
     def watch(progress: Progress) -> None:
@@ -67,8 +71,8 @@ def main() -> None:
         for budget in budgets(float(seconds), began):
             caviar.tune(  # the second call goes on with the study of the first
                 split,
-                space,
-                base=caviar.Config(epochs=EPOCHS, hidden_units=(64, 64)),
+                None if own else space,
+                base=None if own else caviar.Config(epochs=EPOCHS, hidden_units=(64, 64)),
                 seconds=budget,
                 rungs="hyperband",
                 folder=folder,
