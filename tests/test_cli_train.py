@@ -186,7 +186,7 @@ def test_checkpoints_are_what_it_goes_on_from(place, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(training_run, "write_curves", interrupted)
         assert main([*SMALL, "--out", "run"]) == 130
-    monkeypatch.setattr("caviar.training.drive.advance", lambda *_: lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("caviar.training.calls.advance", lambda *_: lambda *_: pytest.fail("trained again"))
     assert main([*SMALL, "--out", "run"]) == 0
     assert (place / "run" / "summary.json").exists()
 

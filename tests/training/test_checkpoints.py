@@ -118,7 +118,7 @@ def test_a_finished_list_is_not_trained_again(tmp_path, monkeypatch):
     def trained(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(drive, "advance", lambda *_: trained)
+    monkeypatch.setattr("caviar.training.calls.advance", lambda *_: trained)
     for run, again in zip(runs, caviar.train(split, EVERYTHING[:3], checkpoints=tmp_path), strict=True):
         assert_same_bits(run, again)
 

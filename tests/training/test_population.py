@@ -7,7 +7,7 @@ from toy_splits import assert_same_bits
 import caviar
 from caviar.errors import BadConfig
 from caviar.network.shapes import Inputs
-from caviar.training import feed
+from caviar.training import devices, feed
 from caviar.training.outputs import outputs
 from caviar.training.packing import starting_weights
 
@@ -224,6 +224,7 @@ def test_a_program_is_compiled_once(monkeypatch):
         lambda name, _seconds, **_: compiled.append(name) if name.endswith("backend_compile_duration") else None
     )
     monkeypatch.setattr(feed, "_STEPS_PER_CALL", 3)
+    monkeypatch.setattr(devices, "make_room_for_programs", lambda: None)  # those of other tests may be too many
     configs = [BASE.changed(batch_size=29, epochs=4, seed=seed) for seed in range(3)]
     caviar.train(toy_splits.classes(), configs)
     assert len(compiled) == 1

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from caviar import __version__
-from caviar.cli import looks, networks, search
+from caviar.cli import looks, networks, panda, search
 from caviar.cli.options import CommandError, Rows
 from caviar.errors import CaviarError
 
@@ -37,6 +37,8 @@ for _command in (
     search.report,
     search.retune,
     search.status,
+    panda.watch,
+    panda.replay,
 ):
     app.command(_command)
 

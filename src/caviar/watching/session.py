@@ -5,6 +5,7 @@ Each is checked, written to the journal, and then acts. Who looks sees values th
 nobody who is slow can hold up the training.
 """
 
+import contextlib
 import dataclasses
 import functools
 import queue
@@ -83,8 +84,23 @@ class Done:
 class Session:
     """A session; use it in a `with` block, or `close` it. See `watch`."""
 
-    def __init__(self, split: Split, config: Config, folder: Path | None = None, *, paused: bool = False) -> None:
+    def __init__(
+        self,
+        split: Split,
+        config: Config,
+        folder: Path | None = None,
+        *,
+        paused: bool = False,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
         """Begin, or go on where the folder was left: then paused.
+
+        Args:
+            split: train and dev rows.
+            config: the network.
+            folder: of the session; None: nothing is kept on disk.
+            paused: whether it waits for `resume`.
+            about: what was asked beside it, for run.json.
 
         Raises:
             BadConfig: a config that cannot be watched.
@@ -98,7 +114,7 @@ class Session:
         self._device, self._rows = devices.places()[0], rows_on_device(split)
         self._compiling: dict[str, Future[list[Branch]]] = {}
         self._beside = ThreadPoolExecutor(1, "caviar compiles")
-        self._folder = None if folder is None else RunFolder(folder, self._asked())
+        self._folder = None if folder is None else RunFolder(folder, self._asked(about or {}))
         if self._folder is not None:
             self._folder.__enter__()
         try:
@@ -112,8 +128,8 @@ class Session:
         self._look()
         self._thread.start()
 
-    def _asked(self) -> dict[str, Any]:
-        return {"command": "watch", "config": self._config.to_json(), "rows": self._split.fingerprint}
+    def _asked(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        return {**about, "command": "watch", "config": self._config.to_json(), "rows": self._split.fingerprint}
 
     def _begin(self, paused: bool) -> None:
         path = None if self._folder is None else self._folder.path
@@ -271,7 +287,8 @@ class Session:
             BadRun: it had failed.
         """
         if self._thread.is_alive():
-            self.stop()
+            with contextlib.suppress(BadRun):  # it has just ended by itself; why is told below
+                self.stop()
         self._thread.join()
         self._raise_failure()
 

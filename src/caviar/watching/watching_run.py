@@ -1,0 +1,152 @@
+"""`caviar watch` and `caviar replay`: a session on a file of data, in a run folder, steered from a terminal."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from caviar.data.column_types import Asked, as_json
+from caviar.data.read import read
+from caviar.data.split import Split
+from caviar.data.task import Task
+from caviar.errors import BadRun
+from caviar.network.config import Config
+from caviar.reporting.division import Division
+from caviar.reporting.run_folder import named, next_folder, read_run
+from caviar.reporting.terminal import Listener, Silent
+from caviar.watching.session import Session
+from caviar.watching.terminal import converse, of_branch
+from caviar.watching.watch import Replayed, replay
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """A session that was left.
+
+    Attributes:
+        folder: its run folder.
+        ended: whether all its networks have come to their end.
+        branches: how each stood, by number: epochs, status, best epoch, settings, dev loss and error.
+    """
+
+    folder: Path
+    ended: bool
+    branches: dict[str, dict[str, Any]]
+
+
+def watch_data(
+    data: str | Path,
+    target: str | None = None,
+    *,
+    config: Config | None = None,
+    dev: str | float | None = None,
+    test: str | float | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    by: str | None = None,
+    source: Sequence[str] | None = None,
+    bridge: bool | None = None,
+    scale: str | None = None,
+    task: Task | None = None,
+    types: Mapping[str, Asked] | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    typed: Iterable[str] = (),
+    listener: Listener | None = None,
+) -> Watched:
+    """Train a network on a file of data and take typed commands, until it has ended or `stop` is typed.
+
+    Args:
+        data: a file, or the name of a sample; it and the next up to `types` are as in `improve`.
+        target: the column to predict.
+        config: the network; None is `Config()`.
+        dev: rows to choose by.
+        test: rows that stay sealed.
+        group: rows with the same value in this column are in one set.
+        time: column by which dev and test rows are later.
+        by: column that says train, dev or test.
+        source: column and value: dev and test take only such rows.
+        bridge: hold a part of train as a set of its own.
+        scale: how numbers are normalised.
+        task: "classification" or "regression"; None is inferred.
+        types: what columns are.
+        seed: of everything that is random.
+        out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on, paused.
+        typed: lines with commands, see `terminal.HELP`.
+        listener: told how the work goes.
+
+    Raises:
+        BadData: the data cannot be used as they are.
+        BadConfig: the config does not fit.
+        BadRun: `out` holds something else, or is in use.
+    """
+    tell = listener or Silent()
+    table = read(data, target, types=types)
+    column = table.target.name if table.target is not None else target
+    division = Division(dev, test, group, time, by, source, bridge, scale)
+    split = division.split(table, tell=tell, task=task, seed=seed)
+    asked = {
+        "data": named(data),
+        "target": column,
+        **division.asked,
+        "task": task,
+        "seed": seed,
+        "types": as_json(types),
+    }
+    place = Path(out) if out is not None else next_folder(table.name)
+    network = (config or Config()).changed(seed=seed)
+    with Session(split, network, place, about=asked) as session:
+        tell.stage("Training")
+        tell.say(f"Run folder: {place}")
+        if session.lines:
+            tell.say(f"It goes on where it was left, paused: {len(session.lines)} lines in its journal. Type resume.")
+        tell.say("Commands are typed, one a line; help tells them.")
+
+        def say(told: str) -> None:
+            for line in told.splitlines():
+                tell.say(line)
+
+        ended = converse(session, split, typed, say)
+        tell.stage("Result")
+        for number, seen in session.branches.items():
+            tell.say(of_branch(number, seen, split))
+        branches = {str(number): _standing(session, number) for number in session.branches}
+    return Watched(place, ended, branches)
+
+
+def _standing(session: Session, number: int) -> dict[str, Any]:
+    branch, curves = session.branches[number].branch, session.history(number)
+    last = {
+        name: float(curves[name][-1]) if branch.epochs else None for name in ("train_loss", "dev_loss", "dev_error")
+    }
+    return {
+        "epochs": branch.epochs,
+        "steps": branch.steps,
+        "status": branch.status,
+        "best_epoch": branch.best_epoch,
+        "config": branch.config.to_json(),
+        **{name: value if math.isfinite(value) else None for name, value in last.items()},
+    }
+
+
+def replay_run(folder: Path) -> Replayed:
+    """Go through the session of a run folder again, from the first step on.
+
+    Raises:
+        BadRun: it holds no session that `caviar watch` began, or the data have changed.
+    """
+    asked = read_run(folder)["asked"]
+    if asked.get("command") != "watch" or asked.get("data") in (None, "given in Python"):
+        raise BadRun(
+            f"caviar replay needs a run folder of caviar watch, but {folder} holds none with data in a file. From "
+            "Python, call caviar.watching.watch.replay(split, folder)."
+        )
+    return replay(split_of(asked), folder)
+
+
+def split_of(asked: Mapping[str, Any]) -> Split:
+    """The rows of a session, from what its run.json says."""
+    table = read(asked["data"], asked["target"], types=asked["types"])
+    division = Division(*(asked[name] for name in Division._fields))
+    return division.split(table, task=asked["task"], seed=asked["seed"])
