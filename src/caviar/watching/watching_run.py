@@ -117,9 +117,8 @@ def watch_data(
 
 def _standing(session: Session, number: int) -> dict[str, Any]:
     branch, curves = session.branches[number].branch, session.history(number)
-    last = {
-        name: float(curves[name][-1]) if branch.epochs else None for name in ("train_loss", "dev_loss", "dev_error")
-    }
+    names = ("train_loss", "dev_loss", "dev_error") if branch.epochs else ()
+    last = {name: float(curves[name][-1]) for name in names}
     return {
         "epochs": branch.epochs,
         "steps": branch.steps,
