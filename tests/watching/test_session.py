@@ -20,7 +20,7 @@ from caviar.training.outputs import outputs
 from caviar.watching.branches import advance, begin, digest, run_of, steps_per_epoch
 from caviar.watching.changes import changed
 from caviar.watching.journal import Journal
-from caviar.watching.steering import retraced
+from caviar.watching.steering import Known, retraced
 from caviar.watching.watch import replay, watch
 from training.toy_splits import blobs
 
@@ -339,6 +339,37 @@ def test_killed_again_and_again_it_goes_on_and_is_replayed_to_the_same_bits(tmp_
     again = replay(SPLIT, folder)
     assert again.equal
     assert {number: digest(branch) for number, branch in again.branches.items()} == resumed
+
+
+def test_going_back_to_the_epoch_of_a_nudge_is_going_back_before_it():
+    lines = [
+        line("nudge", 40, settings={"l2": 0.5}),
+        line("nudge", 50, settings={"l1": 0.5}),
+        line("rewind", 60, epoch=4),
+    ]
+    assert digest(traced([*lines, end(b0=70)])[0]) == digest(traced([end(b0=70)])[0])
+    found = traced([*lines, line("nudge", 40, settings={"l2": 0.1}), line("rewind", 55, epoch=4), end(b0=70)])[0]
+    assert digest(found) == digest(traced([end(b0=70)])[0])
+
+
+def test_what_was_deleted_is_not_trained_again(monkeypatch):
+    """A session that goes on is at its last kept epochs at once, also where a branch had been made and deleted."""
+    lines = [
+        line("branch", 20, new=1, settings={"l2": 0.5}),
+        line("branch", 30, branch=1, new=2),
+        line("delete", 45, 1),
+    ]
+    whole = traced([*lines, end(b0=60, b2=60)])
+    assert set(whole) == {0, 2}
+    known = {0: Known(3, traced([end(b0=60)])[0]), 2: Known(2, whole[2])}
+    calls = []
+    monkeypatch.setattr("caviar.watching.steering.advance", lambda *_: calls.append(1))
+    found = traced(lines, known=known)
+    assert not calls
+    assert {number: digest(branch) for number, branch in found.items()} == {n: digest(b) for n, b in whole.items()}
+    monkeypatch.undo()
+    again = traced([*lines, end(b0=60, b2=60)], known={0: known[0]})  # the copy is lost: all is done again
+    assert {number: digest(branch) for number, branch in again.items()} == {n: digest(b) for n, b in whole.items()}
 
 
 def test_a_branch_is_a_value():

@@ -27,7 +27,7 @@ class Journal:
             BadRun: the file cannot be read, or is no journal.
         """
         self._path = path
-        self.lines: list[dict[str, Any]] = [] if path is None else _read(path)
+        self.lines: list[dict[str, Any]] = [] if path is None else lines_of(path, mend=True)
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line.
@@ -40,14 +40,23 @@ class Journal:
         self.lines.append(dict(line))
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def lines_of(path: Path, *, mend: bool = False) -> list[dict[str, Any]]:
+    """The whole lines of a journal, oldest first; half a last line is no line yet.
+
+    Args:
+        path: of the journal; where it is missing there are none.
+        mend: cut half a last line. Only for the session that writes it.
+
+    Raises:
+        BadRun: it cannot be read, or is no journal.
+    """
     try:
         content = path.read_bytes() if path.exists() else b""
         whole = content[: content.rfind(b"\n") + 1]
         lines = [json.loads(line) for line in whole.splitlines()]
         if not all(isinstance(line, dict) for line in lines):
             raise ValueError("a line is no object")
-        if len(whole) < len(content):
+        if mend and len(whole) < len(content):
             with path.open("rb+") as file:
                 file.truncate(len(whole))
                 os.fsync(file.fileno())

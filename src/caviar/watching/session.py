@@ -158,6 +158,7 @@ class Session:
                 if (back := self._on_disk(number, epoch)) is not None:
                     self._kept[number].adopt(back)
         for branch in self._branches.values():
+            self._kept[branch.number].forget_after(branch.epochs)  # a kill may come before what a rewind leaves behind
             self._keep(branch, now=True)
 
     def _place(self, number: int) -> Path | None:

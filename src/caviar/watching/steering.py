@@ -97,48 +97,72 @@ def retraced(
     """
     steering = [(place, line) for place, line in enumerate(lines) if line["verb"] in (*STEERS, "end")]
     known = dict(known or {})
+    wanted = _wanted(steering, known)
     for place, line in steering:
-        if line["verb"] == "end":
-            continue
-        parent = known.get(line["branch"])
-        if line["verb"] == "branch" and line["new"] not in known and parent is not None and parent.line > place:
+        parent = known.get(line["branch"]) if line["verb"] == "branch" and line["new"] in wanted else None
+        if parent is not None and line["new"] not in known and parent.line > place:
             known = {}
+            wanted = _wanted(steering, known)
+            break
     needed = {(line["branch"], line["epoch"]) for _, line in steering if line["verb"] == "rewind"}
     kept: dict[tuple[int, int], Branch] = {}
 
+    def arrived(branch: Branch) -> Branch:
+        """The branch, kept if it has come to an epoch that is needed: as it was there, before any change."""
+        if branch.steps == branch.epochs * steps_per_epoch(branch, split) and (branch.number, branch.epochs) in needed:
+            kept[branch.number, branch.epochs] = branch
+        return branch
+
     def trained(branch: Branch, steps: int) -> Branch:
-        """The branch some steps further; epochs that are needed are kept on the way."""
-        while True:
+        """The branch some steps further."""
+        while branch.steps < steps and branch.status == "training":
             per_epoch = steps_per_epoch(branch, split)
-            if branch.steps == branch.epochs * per_epoch and (branch.number, branch.epochs) in needed:
-                kept[branch.number, branch.epochs] = branch
-            if branch.steps >= steps or branch.status != "training":
-                return branch
             stops = [e * per_epoch for n, e in needed if n == branch.number and e * per_epoch > branch.steps]
             (branch,) = advance(split, [branch], min([steps, *stops]) - branch.steps, rows, device)
+            arrived(branch)
+        return branch
 
     def at(number: int, epoch: int) -> Branch | None:
         return kept.get((number, epoch)) or kept_at(number, epoch)
 
-    branches = {0: known[0].branch if 0 in known else trained(first, 0)}
+    branches = {0: known[0].branch if 0 in known else arrived(first)} if 0 in wanted else {}
     for place, line in steering:
         if line["verb"] == "end":
-            for each, standing in line["branches"].items():
-                if place >= (known[int(each)].line if int(each) in known else 0):
-                    branches[int(each)] = trained(branches[int(each)], standing["step"])
+            for each in wanted & {int(number) for number in line["branches"]}:
+                if each not in known or place >= known[each].line:
+                    branches[each] = trained(branches[each], line["branches"][str(each)]["step"])
             continue
         number = line["branch"]
-        if number in known and place < known[number].line:
-            if line["verb"] == "branch" and line["new"] in known:
-                branches[line["new"]] = known[line["new"]].branch
-            continue
-        branches[number] = trained(branches[number], line["step"])
-        command = Command(line["verb"], number, line.get("settings", {}), line.get("epoch"))
-        branches = steered(branches, command, split, kept_at=at, new=line.get("new", -1))
-        if line["verb"] == "branch":
-            new = line["new"]
-            branches[new] = known[new].branch if new in known else trained(branches[new], 0)
+        about = line["new"] if line["verb"] == "branch" else number
+        if line["verb"] == "delete":
+            branches.pop(number, None)
+        elif about in wanted:
+            behind = number in known and place < known[number].line
+            if number in wanted and not behind:
+                branches[number] = trained(branches[number], line["step"])
+            if line["verb"] == "branch" and about in known:
+                branches[about] = known[about].branch
+            elif not behind:
+                command = Command(line["verb"], number, line.get("settings", {}), line.get("epoch"))
+                branches = steered(branches, command, split, kept_at=at, new=about)
+                if line["verb"] == "branch":
+                    arrived(branches[about])
     return branches
+
+
+def _wanted(steering: Sequence[tuple[int, Mapping[str, Any]]], known: Mapping[int, Known]) -> set[int]:
+    """The branches that have to be gone through: those that are there in the end, and whose copies they are.
+
+    One that was deleted is not trained again, unless another is to be copied from it anew.
+    """
+    parents = {line["new"]: line["branch"] for _, line in steering if line["verb"] == "branch"}
+    found, left = set(), {0, *parents} - {line["branch"] for _, line in steering if line["verb"] == "delete"}
+    while left:
+        number = left.pop()
+        found.add(number)
+        if number in parents and number not in known and parents[number] not in found:
+            left.add(parents[number])
+    return found
 
 
 def _numbers(branches: Mapping[int, Branch]) -> str:

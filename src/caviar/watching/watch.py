@@ -10,7 +10,7 @@ from caviar.reporting.run_folder import read_run
 from caviar.training import devices
 from caviar.training.crew import rows_on_device
 from caviar.watching.branches import Branch, begin, digest
-from caviar.watching.journal import Journal
+from caviar.watching.journal import lines_of
 from caviar.watching.session import Session
 from caviar.watching.steering import retraced
 
@@ -72,7 +72,7 @@ def replay(split: Split, folder: str | Path) -> Replayed:
         raise BadRun(f"replay needs the folder of a session, but {folder} holds a run of {asked.get('command')}.")
     if asked["rows"] != split.fingerprint:
         raise BadRun(f"replay needs the rows of the session, but the data are not those of {folder}.")
-    first, lines = begin(split, Config.from_mapping(asked["config"])), Journal(Path(folder) / "journal.jsonl").lines
+    first, lines = begin(split, Config.from_mapping(asked["config"])), lines_of(Path(folder) / "journal.jsonl")
     branches = retraced(first, lines, split, rows_on_device(split), devices.places()[0])
     if not lines or lines[-1]["verb"] != "end":
         return Replayed(branches, None)
