@@ -1,4 +1,6 @@
-"""caviar's side of `race.py`: rows.npz, the error to reach, seconds, a seed, a space; prints when it was there as JSON.
+"""caviar's side of `race.py`: rows.npz, the error to reach, seconds at first and at most, a seed, a space.
+
+Prints when it was there as JSON.
 
 The space is "same" as the other side's, with the same most epochs, or "own": what `caviar.tune` searches by itself.
 """
@@ -15,6 +17,7 @@ import numpy as np
 
 import caviar
 from caviar.training.population import Progress
+from caviar.tuning.rungs import Rungs
 from race_space import ACTIVATIONS, BATCHES, BETA1, DROPOUT, EPOCHS, L2_PER_ROW, LAYERS, RATE, UNITS
 
 
@@ -22,16 +25,16 @@ class Reached(Exception):
     """The error to reach was reached."""
 
 
-def budgets(seconds: float, began: float) -> Iterator[float]:
-    """A tenth of the time, and when that was not enough the rest."""
-    yield seconds / 10
-    while (left := began + seconds - time.monotonic()) > 1:
+def budgets(tenth: float, most: float, began: float) -> Iterator[float]:
+    """A tenth of the other side's time, and when that was not enough the rest."""
+    yield tenth
+    while (left := began + most - time.monotonic()) > 1:
         yield left
 
 
 def main() -> None:
     """Search until the error is reached, or the time is up."""
-    path, target, seconds, seed, which = sys.argv[1:]
+    path, target, tenth, most, seed, which = sys.argv[1:]
     began = time.monotonic()
     rows = np.load(path)
     x, y = (np.concatenate([rows[f"{name}_train"], rows[f"{name}_dev"]]) for name in ("x", "y"))
@@ -64,17 +67,17 @@ def main() -> None:
         networks += len(progress.finished)
         for epochs in progress.epochs:
             lowest = min(lowest, float(np.nanmin(epochs.history["dev_error"])))
-        if lowest <= float(target) + 1e-9 or time.monotonic() - began > float(seconds):
+        if lowest <= float(target) + 1e-9 or time.monotonic() - began > float(most):
             raise Reached
 
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Reached):
-        for budget in budgets(float(seconds), began):
+        for budget in budgets(float(tenth), float(most), began):
             caviar.tune(  # the second call goes on with the study of the first
                 split,
                 None if own else space,
                 base=None if own else caviar.Config(epochs=EPOCHS, hidden_units=(64, 64)),
                 seconds=budget,
-                rungs="hyperband",
+                rungs=Rungs("hyperband", strict=True),  # by rank alone, as the other side's pruner
                 folder=folder,
                 seed=int(seed),
                 callbacks=[watch],

@@ -123,6 +123,16 @@ def test_without_noise_a_third_goes_on():
     np.testing.assert_array_equal(np.flatnonzero(go_on(standings, anyone(31), eta=2)), np.arange(16))
 
 
+def test_strictly_a_third_goes_on_whatever_noise_says():
+    """As Hyperband is written down; a tie stops nobody."""
+    standings = made(np.zeros(30))
+    best = np.argsort([one.criterion for one in standings])[:10]
+    np.testing.assert_array_equal(np.flatnonzero(go_on(standings, anyone(30), eta=3, strict=True)), np.sort(best))
+    assert go_on([Standing(1.0, np.ones(50))] * 9, anyone(9), eta=3, strict=True).all()
+    assert repr(Rungs("hyperband", strict=True)) == repr(Rungs("hyperband"))  # studies of before are continued
+    assert Rungs("hyperband", strict=True) != Rungs("hyperband")
+
+
 def test_equal_configs_without_noise_go_on():
     assert go_on([Standing(1.0, np.ones(50))] * 9, anyone(9), eta=3).all()
 

@@ -88,11 +88,11 @@ class _Race:
         self._each, self._first = len(on), generation == 0
         self.networks = [network for config in configs for network in networks_for(config, on)]
         self._costs = [costs(config, self._split, asked.objectives) for config in configs]
-        self._eta, epochs = 1.0, ()
-        if asked.rungs is not None and configs:
+        self.rungs: list[Rung] = []
+        if (how := asked.rungs) is not None and configs:
             most = max(last_epoch(config, self._split) for config in configs)
-            self._eta, epochs = asked.rungs.eta, asked.rungs.bracket(generation, most).epochs
-        self.rungs = [Rung(epoch, lambda runs, epoch=epoch: self._keep(runs, epoch)) for epoch in epochs]
+            for epoch in how.bracket(generation, most).epochs:
+                self.rungs.append(Rung(epoch, lambda runs, epoch=epoch: self._keep(runs, epoch, how)))
         self._done: dict[int, Run] = {}
         self._values: list[dict[int, float]] = [{} for _ in configs]
         self._stopped: dict[int, Outcome] = {}
@@ -110,7 +110,7 @@ class _Race:
             found[i] = self._outcome(i, score, rows, own)
         return [found[i] for i in range(len(self._configs))]
 
-    def _keep(self, runs: Sequence[Run], epoch: int) -> list[bool]:
+    def _keep(self, runs: Sequence[Run], epoch: int, how: Rungs) -> list[bool]:
         """Compare the configs of which a network is still in training."""
         numbers = [number for number in range(len(self.networks)) if number not in self._done]
         current = self._done | dict(zip(numbers, runs, strict=True))
@@ -122,7 +122,7 @@ class _Race:
                 self._values[i][epoch] = score.value
         standings = self._standings(judged, networks, epoch)
         may = may_stop([self._configs[i] for i in configs], self._split, [self._costs[i] for i in configs])
-        stays = go_on(standings, may, eta=self._eta, rungs=len(self.rungs))
+        stays = go_on(standings, may, eta=how.eta, rungs=len(self.rungs), strict=how.strict)
         goes_on = {i: bool(stay) or (self._first and i == 0) for i, stay in zip(configs, stays, strict=True)}
         for i, (score, rows), own in zip(configs, judged, networks, strict=True):
             if not goes_on[i]:

@@ -68,12 +68,15 @@ class Rungs:
         eta: one of so many goes on at a rung, above 1; Optuna and Ray call it the reduction factor.
         least: fewest epochs before a rung; None: two rungs, but none before epoch 3.
         most: epochs of the config that may train longest; None: of those of the generation.
+        strict: stop by rank alone, as Hyperband is written down, whatever noise says: fewer epochs for each config, and
+            some that belong among the best are lost. Otherwise only what is plainly worse is stopped.
     """
 
     kind: RungsKind = "halving"
     eta: float = ETA
     least: int | None = None
     most: int | None = None
+    strict: bool = dataclasses.field(default=False, repr=False)  # studies that were begun without it go on
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(RungsKind):
@@ -158,7 +161,7 @@ def may_stop(configs: Sequence[Config], split: Split, costs: Sequence[tuple[floa
     return fair & cheap & ~np.eye(len(configs), dtype=bool)
 
 
-def go_on(standings: Sequence[Standing], may: Mask, *, eta: float, rungs: int = 1) -> Mask:
+def go_on(standings: Sequence[Standing], may: Mask, *, eta: float, rungs: int = 1, strict: bool = False) -> Mask:
     """Who goes on at a rung; see above.
 
     Args:
@@ -166,10 +169,13 @@ def go_on(standings: Sequence[Standing], may: Mask, *, eta: float, rungs: int = 
         may: see `may_stop`.
         eta: one of so many goes on where noise allows it.
         rungs: of the training, among which the chance of an error is divided.
+        strict: whether any difference counts, whatever noise says.
 
     Returns:
         Shape (configs,).
     """
-    better: Whole = (worse(standings, (1 - LEVEL) / rungs) & may).sum(axis=1)
+    criteria = np.array([one.criterion for one in standings])
+    behind = criteria[:, None] > criteria[None, :] if strict else worse(standings, (1 - LEVEL) / rungs)
+    better: Whole = (behind & may).sum(axis=1)
     needed = np.maximum(1, np.ceil(np.round((may.sum(axis=1) + 1) / eta, 9)))
     return better < needed

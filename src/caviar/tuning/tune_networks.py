@@ -116,7 +116,7 @@ def tune_networks(
         ),
         metric=chosen,
     )
-    asked = asked_of(plan, base=start.to_json(), data=split.fingerprint, rungs=repr(race), objectives=wanted)
+    asked = asked_of(plan, base=start.to_json(), data=split.fingerprint, rungs=_named(race), objectives=wanted)
     store.claim(study, asked)
     checkpoints = None if folder is None else folder / "checkpoints"
     ended = [began]
@@ -188,3 +188,8 @@ def _generation_size(way: Strategy) -> int:
         return max(2, way.at_once)
     parts = 4 if way.seconds_each is None else _GENERATIONS
     return max(_SMALLEST, min(_LARGEST, -(-way.configs // parts)))
+
+
+def _named(rungs: Rungs | None) -> str:
+    """Rungs, as a study remembers them."""
+    return repr(rungs) + (", strict" if rungs is not None and rungs.strict else "")

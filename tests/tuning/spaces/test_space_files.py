@@ -341,8 +341,12 @@ def test_what_else_a_sweep_says_is_taken_over_or_said():
             "surprise": 1,
         }
     )
-    assert (sweep.proposals, sweep.direction, sweep.rungs) == ("grid", "maximize", Rungs("halving", 3, 3, 27))
-    assert [word for word in ("target", "strict", "surprise") if not any(word in one for one in sweep.said)] == []
+    assert (sweep.proposals, sweep.direction, sweep.rungs) == (
+        "grid",
+        "maximize",
+        Rungs("halving", 3, 3, 27, strict=True),
+    )
+    assert [word for word in ("target", "surprise") if not any(word in one for one in sweep.said)] == []
 
 
 @pytest.mark.parametrize(("text", "message"), [("a: [1", "must be YAML"), ("- 1", "got list"), ("", "got NoneType")])

@@ -221,15 +221,14 @@ def _rungs(early: Any, said: list[str]) -> Rungs | None:
             f"A sweep's early_terminate must be of type hyperband, got {early.get('type')!r}. Correct it, or leave "
             "early_terminate out."
         )
-    eta = early.get("eta", 3)
-    said += [f"early_terminate.{word} is not taken over." for word in early if word == "strict"]
+    eta, strict = early.get("eta", 3), early.get("strict", False) is True
     said.append("early_terminate: its iterations are taken for epochs, and trials of a generation are compared.")
     if early.get("min_iter") is not None:
-        return Rungs("halving", eta=eta, least=early["min_iter"], most=early.get("max_iter"))
+        return Rungs("halving", eta=eta, least=early["min_iter"], most=early.get("max_iter"), strict=strict)
     most, brackets = early.get("max_iter"), early.get("s")
     if most is None or brackets is None:
         raise BadSpace(
             f"A sweep's early_terminate needs min_iter, or max_iter and s, got {dict(early)!r}. Add min_iter, the "
             "first iteration at which runs are stopped."
         )
-    return Rungs("halving", eta=eta, least=max(1, round(most / eta**brackets)), most=most)
+    return Rungs("halving", eta=eta, least=max(1, round(most / eta**brackets)), most=most, strict=strict)
