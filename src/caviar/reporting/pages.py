@@ -55,13 +55,13 @@ def cards(findings: Sequence[Finding], advice: Sequence[Advice]) -> list[dict[st
             "meaning": finding.meaning,
             "source": finding.source,
             "advice": one.words(),
-            "evidence": [(name.replace("_", " "), _figure(value)) for name, value in finding.evidence.items()],
+            "evidence": [(name.replace("_", " "), figure(value)) for name, value in finding.evidence.items()],
         }
         for finding, one in zip(findings, advice, strict=True)
     ]
 
 
-def _figure(value: Any) -> str:
+def figure(value: Any) -> str:
     """A piece of evidence as people write it."""
     match value:
         case None | bool():
@@ -71,10 +71,10 @@ def _figure(value: Any) -> str:
         case {"value": float(), "low": float(), "high": float(), "rows": rows}:
             return f"{words.interval(Estimate(**value))}, {rows:,} rows"
         case dict():
-            return ", ".join(f"{str(name).replace('_', ' ')}: {_figure(part)}" for name, part in value.items())
+            return ", ".join(f"{str(name).replace('_', ' ')}: {figure(part)}" for name, part in value.items())
         case list() | tuple():
             more = f", and {len(value) - _LISTED:,} more" if len(value) > _LISTED else ""
-            return ", ".join(_figure(part) for part in value[:_LISTED]) + more
+            return ", ".join(figure(part) for part in value[:_LISTED]) + more
         case _:
             return str(value)
 

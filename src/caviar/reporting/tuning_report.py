@@ -95,6 +95,11 @@ def _content(kept: Kept) -> dict[str, Any]:
     }
 
 
+def sentences(kept: Kept) -> list[str]:
+    """What a search came to, or has come to by then, in sentences."""
+    return [_headline(kept), *_lines(kept)]
+
+
 def _complete(trial: Trial) -> bool:
     return trial.outcome.state == "complete" and math.isfinite(trial.outcome.criterion)
 
@@ -240,7 +245,7 @@ def _rungs(kept: Kept) -> dict[str, Any] | None:
     trials = [
         dataclasses.replace(trial, outcome=dataclasses.replace(trial.outcome, rungs=reached))
         for trial in kept.study.trials
-        if (reached := _rungs_of(trial))
+        if (reached := rungs_of(trial))
     ]
     if not trials:
         return None
@@ -257,7 +262,7 @@ def _rungs(kept: Kept) -> dict[str, Any] | None:
     }
 
 
-def _rungs_of(trial: Trial) -> dict[int, float]:
+def rungs_of(trial: Trial) -> dict[int, float]:
     """Values at rungs; with several objectives Optuna has no place for them, and they stand among the facts."""
     own = trial.outcome.rungs or trial.outcome.facts.get(RUNGS) or {}
     return {int(epoch): value for epoch, value in own.items()}

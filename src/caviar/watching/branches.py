@@ -112,9 +112,9 @@ def digest(branch: Branch) -> str:
     return made.hexdigest()[:32]
 
 
-def block(branch: Branch, split: Split) -> tuple[str, int]:
-    """The program of a branch, as a short mark, and the networks of a lane of it."""
-    (lane,) = lanes([branch.config], split)
+def block(config: Config, split: Split) -> tuple[str, int]:
+    """The program of a config, as a short mark, and the networks of a lane of it."""
+    (lane,) = lanes([config], split)
     return hashlib.sha256(repr(lane.program).encode()).hexdigest()[:12], lane.size
 
 

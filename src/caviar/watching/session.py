@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from caviar.data.split import Split
 from caviar.errors import BadCommand, BadConfig, BadRun, CaviarError
@@ -32,11 +32,14 @@ from caviar.watching.journal import Journal
 from caviar.watching.kept import Kept, about_kept, recalled
 from caviar.watching.steering import STEERS, Known, retraced, steered
 
+PYTHON = "Python"
+"""Who gives a command, where nobody says otherwise."""
+
 _SECONDS_PER_CALL = 0.05
 """Of training between two looks at what was commanded."""
 
-_LOOKS_UP = 0.02
-"""Seconds after which a session in which nothing trains looks whether a program is compiled."""
+_LOOKS_UP, _IDLE = 0.02, 0.5
+"""Seconds after which a session in which nothing trains looks up: while a program is compiled, and otherwise."""
 
 _SECONDS_PER_KEPT = 0.5
 """Between two kept epochs of a branch, at least."""
@@ -51,12 +54,14 @@ class Seen:
         paused: whether it waits for `resume`.
         ended: whether it was stopped for good.
         kept: epochs to which it can go back.
+        waits: for a program that is compiled, or with a command for the end of an epoch.
     """
 
     branch: Branch
     paused: bool
     ended: bool
     kept: tuple[int, ...]
+    waits: bool = False
 
     @property
     def trains(self) -> bool:
@@ -79,6 +84,14 @@ class Done:
     step: int | None = None
     compiles: bool = False
     new: int | None = None
+
+
+class Asked(NamedTuple):
+    """A command on its way to the session."""
+
+    command: Command
+    who: str
+    acted: "Future[Done]"
 
 
 class Session:
@@ -122,7 +135,7 @@ class Session:
         except BaseException:
             self._leave()
             raise
-        self._asked_for: queue.SimpleQueue[tuple[Command, Future[Done]]] = queue.SimpleQueue()
+        self._asked_for: queue.SimpleQueue[Asked] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="caviar watch", daemon=True)
         self._look()
@@ -137,7 +150,8 @@ class Session:
         self._kept: dict[int, Kept] = {}
         self._paused: set[int] = set()
         self._ended: set[int] = set()
-        self._waiting: dict[int, list[tuple[Command, Future[Done]]]] = {}
+        self._waiting: dict[int, list[Asked]] = {}
+        self._marks: dict[Config, str] = {}
         self._pace: dict[tuple[str, int], int] = {}
         self._last_kept: dict[int, float] = {}
         first, lines = begin(self._split, self._config), self._journal.lines
@@ -185,12 +199,52 @@ class Session:
                 found[number] = Known(about[max(about)]["line"], branch)
         return found
 
-    def do(self, command: Command, timeout: float | None = None) -> Done:
+    @property
+    def split(self) -> Split:
+        """The data that it trains on."""
+        return self._split
+
+    @property
+    def config(self) -> Config:
+        """With which it began."""
+        return self._config
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it is kept."""
+        return None if self._folder is None else self._folder.path
+
+    @property
+    def alive(self) -> bool:
+        """Whether it takes commands."""
+        return self._thread.is_alive()
+
+    def ask(self, command: Command, who: str = PYTHON) -> "Future[Done]":
+        """Hand in a command without waiting.
+
+        Args:
+            command: what is to be done.
+            who: gives it: Python | terminal | page | notebook | adviser; stands in the journal.
+
+        Returns:
+            What becomes of it; its errors are those of `do`.
+
+        Raises:
+            BadRun: the session is over.
+        """
+        acted: Future[Done] = Future()
+        if not self._thread.is_alive():
+            raise BadRun("The session is over. Begin another one, or go on with its folder.") from self._failure
+        self._asked_for.put(Asked(command, who, acted))
+        return acted
+
+    def do(self, command: Command, timeout: float | None = None, *, who: str = PYTHON) -> Done:
         """Carry out a command; waits until it has acted.
 
         Args:
             command: what is to be done.
             timeout: seconds to wait at most; the command acts even so.
+            who: see `ask`.
 
         Raises:
             BadCommand: it does not fit the session.
@@ -198,10 +252,7 @@ class Session:
             BadRun: the journal or a kept epoch cannot be written, or the session is over.
             TimeoutError: it has not acted yet.
         """
-        acted: Future[Done] = Future()
-        if not self._thread.is_alive():
-            raise BadRun("The session is over. Begin another one, or go on with its folder.") from self._failure
-        self._asked_for.put((command, acted))
+        acted = self.ask(command, who)
         while True:
             try:
                 return acted.result(timeout=0.2 if timeout is None else timeout)
@@ -320,9 +371,9 @@ class Session:
             self._failure = error
         finally:
             self._leave()
-            left = [acted for commands in self._waiting.values() for _, acted in commands]
+            left = [asked.acted for commands in self._waiting.values() for asked in commands]
             while not self._asked_for.empty():
-                left.append(self._asked_for.get()[1])
+                left.append(self._asked_for.get().acted)
             for acted in left:
                 acted.set_exception(BadRun("The session ended before the command acted."))
 
@@ -339,32 +390,37 @@ class Session:
         still = not any(self._trains(number) for number in self._branches)
         while still or not self._asked_for.empty():
             try:
-                command, acted = self._asked_for.get(timeout=_LOOKS_UP if self._waiting else None)
+                asked = self._asked_for.get(timeout=_LOOKS_UP if self._waiting or self._compiles else _IDLE)
             except queue.Empty:
                 break
             still = False
-            if command.verb == "stop" and command.branch is None:
-                self._journal.write(self._line(command.plain()))
-                acted.set_result(Done(command))
+            if asked.command.verb == "stop" and asked.command.branch is None:
+                self._journal.write(self._line(asked.command.plain(), asked.who))
+                asked.acted.set_result(Done(asked.command))
                 return True
-            self._take(command, acted)
+            self._take(asked)
         for number in list(self._waiting):
-            for command, acted in self._waiting.pop(number):
-                self._take(command, acted)
+            for asked in self._waiting.pop(number):
+                self._take(asked)
         return False
 
-    def _take(self, command: Command, acted: "Future[Done]") -> None:
+    @property
+    def _compiles(self) -> bool:
+        """Whether a program is compiled."""
+        return any(not task.done() for task in self._compiling.values())
+
+    def _take(self, asked: Asked) -> None:
         """Carry out one command, or let it wait for its time, and those after it for that branch too."""
-        number = command.branch
+        number = asked.command.branch
         try:
-            if number is not None and (number in self._waiting or not self._is_time(command)):
-                self._waiting.setdefault(number, []).append((command, acted))
+            if number is not None and (number in self._waiting or not self._is_time(asked.command)):
+                self._waiting.setdefault(number, []).append(asked)
                 return
-            done = self._act(command)
+            done = self._act(asked.command, asked.who)
             self._look()
-            acted.set_result(done)
+            asked.acted.set_result(done)
         except CaviarError as error:
-            acted.set_exception(error)
+            asked.acted.set_exception(error)
 
     def _is_time(self, command: Command) -> bool:
         """Whether a command may act: its program is compiled, and an epoch has ended where it has to wait for that."""
@@ -381,9 +437,13 @@ class Session:
         """
         if not compiles(own, settings, self._split):
             return True
-        copy = begin(self._split, changed_config(own.config, settings, self._split))
-        mark = block(copy, self._split)[0]
+        return self._prepared(changed_config(own.config, settings, self._split))
+
+    def _prepared(self, config: Config) -> bool:
+        """Whether the program of a config is there; if not it is compiled beside the training, by a step of a copy."""
+        mark = self._mark(config)
         if mark not in self._compiling:
+            copy = begin(self._split, config)
             task = functools.partial(advance, self._split, [copy], 1, self._rows, self._device)
             self._compiling[mark] = self._beside.submit(task)
         if not self._compiling[mark].done():
@@ -391,17 +451,23 @@ class Session:
         self._compiling[mark].result()
         return True
 
-    def _act(self, command: Command) -> Done:
+    def _mark(self, config: Config) -> str:
+        """Of the program of a config."""
+        if config not in self._marks:
+            self._marks[config] = block(config, self._split)[0]
+        return self._marks[config]
+
+    def _act(self, command: Command, who: str) -> Done:
         number = command.branch
         if number is not None and number not in self._branches:
             raise BadCommand(f"A command needs a branch that is there ({self._numbers()}), got {number}.")
         if command.verb in STEERS:
-            return self._steer(command)
+            return self._steer(command, who)
         own = None if number is None else self._branches[number]
         if own is not None and command.verb == "keep":
             self._check_keep(own)
-        where = {} if own is None else {"step": own.steps}
-        self._journal.write(self._line(command.plain() | where))
+        where = {} if own is None else {"step": own.steps, "epochs": own.epochs}
+        self._journal.write(self._line(command.plain() | where, who))
         about = set(self._branches) if number is None else {number}
         match command.verb:
             case "pause":
@@ -417,19 +483,20 @@ class Session:
                 pass
         return Done(command, None if own is None else own.steps)
 
-    def _steer(self, command: Command) -> Done:
+    def _steer(self, command: Command, who: str) -> Done:
         number = command.branch
         assert number is not None
         own, new = self._branches[number], self._next
         after = steered(self._branches, command, self._split, kept_at=lambda n, epoch: self._kept[n].at(epoch), new=new)
         needs = command.verb in ("nudge", "branch") and compiles(own, command.settings, self._split)
-        line = command.plain() | {"step": own.steps} | ({"new": new} if command.verb == "branch" else {})
+        line = command.plain() | {"step": own.steps, "epochs": own.epochs}
+        line |= {"new": new} if command.verb == "branch" else {}
         if command.verb != "delete":
-            mark, size = block(after[new if command.verb == "branch" else number], self._split)
+            mark, size = block(after[new if command.verb == "branch" else number].config, self._split)
             line |= {"program": mark, "block": size}
         if command.verb == "nudge":
             self._keep(own, now=True)  # to where it can go back from the change
-        self._journal.write(self._line(line))
+        self._journal.write(self._line(line, who))
         self._branches = after
         match command.verb:
             case "branch":
@@ -446,9 +513,9 @@ class Session:
                 pass
         return Done(command, own.steps, needs, new if command.verb == "branch" else None)
 
-    def _line(self, line: Mapping[str, Any]) -> dict[str, Any]:
+    def _line(self, line: Mapping[str, Any], who: str | None = None) -> dict[str, Any]:
         about = {"line": len(self._journal.lines), "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
-        return about | dict(line)
+        return about | ({} if who is None else {"who": who}) | dict(line)
 
     def _check_keep(self, own: Branch) -> None:
         if self._folder is None:
@@ -467,11 +534,11 @@ class Session:
     def _trains(self, number: int) -> bool:
         """Whether a branch takes steps."""
         own = self._branches[number]
-        if own.status != "training":
+        if own.status != "training" or not self._prepared(own.config):
             return False
         if number not in self._paused and number not in self._ended:
             return True
-        settings = self._waiting[number][0][0].settings if number in self._waiting else None
+        settings = self._waiting[number][0].command.settings if number in self._waiting else None
         # Paused or not, an epoch is finished where a command waits for its end alone.
         return bool(settings) and self._compiled(own, settings) and waits_for_epoch(own, settings, self._split)
 
@@ -482,7 +549,7 @@ class Session:
             if self._trains(number):
                 groups.setdefault((branch.steps, steps_per_epoch(branch, self._split)), []).append(branch)
         for (at, per_epoch), together in groups.items():
-            marks = "+".join(sorted({block(branch, self._split)[0] for branch in together}))
+            marks = "+".join(sorted({self._mark(branch.config) for branch in together}))
             pace = self._pace.get((marks, per_epoch), max(1, per_epoch // 16))
             began = time.perf_counter()
             for branch in advance(self._split, together, _whole_epochs(at, pace, per_epoch), self._rows, self._device):
@@ -506,9 +573,21 @@ class Session:
     def _look(self) -> None:
         """What everybody sees from here on."""
         self._seen = {
-            number: Seen(branch, number in self._paused, number in self._ended, tuple(self._kept[number].epochs))
+            number: Seen(
+                branch,
+                paused=number in self._paused,
+                ended=number in self._ended,
+                kept=tuple(self._kept[number].epochs),
+                waits=number in self._waiting or self._comes(branch),
+            )
             for number, branch in sorted(self._branches.items())
         }
+
+    def _comes(self, branch: Branch) -> bool:
+        """Whether a branch would train if its program were there; that of one that is paused is compiled, too."""
+        if branch.status != "training" or self._prepared(branch.config):
+            return False
+        return branch.number not in self._paused and branch.number not in self._ended
 
     def _numbers(self) -> str:
         return ", ".join(map(str, sorted(self._branches)))

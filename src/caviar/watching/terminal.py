@@ -8,8 +8,9 @@ Whoever types sees what the page shows: the same commands, journal and answers.
 
 import queue
 import threading
+import time
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ import numpy as np
 from caviar.data.split import Split
 from caviar.errors import BadCommand, CaviarError, nearest
 from caviar.reporting import words
+from caviar.watching.adviser import Adviser
+from caviar.watching.autopilot import Autopilot
 from caviar.watching.branches import history
 from caviar.watching.commands import VERBS, Command
 from caviar.watching.session import Done, Seen, Session
@@ -30,10 +33,16 @@ stop [BRANCH]                    end one, or the session
 delete BRANCH                    forget it
 keep [BRANCH]                    write the network of its best epoch into the run folder
 note WORDS                       put words into the journal
+try NUMBER                       a copy with that remedy of the adviser trains beside it
 An empty line tells how it stands. Without BRANCH it is 0, the first; of pause, resume and stop all."""
 
 _SECONDS = 5.0
 """Between two lines of figures."""
+
+_SECONDS_TO_LOOK = 2.0
+
+_LOOKS_UP = 0.2
+"""Seconds after which it is seen that the session has ended, or that there is advice."""
 
 
 def command_of(line: str) -> Command:
@@ -86,26 +95,35 @@ def _number(word: str) -> int:
     try:
         return int(word)
     except ValueError:
-        raise BadCommand(f"A branch or an epoch must be a whole number, got {word!r}. Type help.") from None
+        raise BadCommand(f"A branch, an epoch or a remedy must be a whole number, got {word!r}. Type help.") from None
 
 
 def of_done(done: Done) -> str:
     """What a command did, in words."""
-    command = done.command
-    where = "" if command.branch is None else f" branch {command.branch}"
-    changed = ", ".join(f"{name} = {value}" for name, value in command.settings.items())
-    parts = [f"{command.verb}{where}"]
-    if done.new is not None:
-        parts[0] = f"branch {done.new} from branch {command.branch}"
-    if changed:
-        parts.append(changed)
-    if command.epoch is not None:
-        parts.append(f"to epoch {command.epoch}")
-    if done.step is not None:
-        parts.append(f"at step {done.step:,}")
-    if done.compiles:
-        parts.append("another program was compiled")
+    told = in_words(done.command.plain() | {"step": done.step, "new": done.new})
+    return f"{told}, another program was compiled" if done.compiles else told
+
+
+def in_words(line: Mapping[str, Any]) -> str:
+    """A line of the journal, in words."""
+    verb, branch, new = line["verb"], line.get("branch"), line.get("new")
+    if verb == "note":
+        return f"note: {line['text']}"
+    if verb == "end":
+        return "the session was closed"
+    parts = [verb if branch is None else f"{verb} branch {branch}"]
+    if new is not None:
+        parts[0] = f"branch {new} from branch {branch}"
+    parts += [f"{name} = {_shown(value)}" for name, value in line.get("settings", {}).items()]
+    if line.get("epoch") is not None:
+        parts.append(f"to epoch {line['epoch']}")
+    if line.get("step") is not None:
+        parts.append(f"at step {line['step']:,}")
     return ", ".join(parts)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def of_branch(number: int, seen: Seen, split: Split) -> str:
@@ -125,7 +143,17 @@ def of_branch(number: int, seen: Seen, split: Split) -> str:
     return f"{told}, rate {words.number(float(curves['learning_rate'][-1]))}"
 
 
-def converse(session: Session, split: Split, typed: Iterable[str], say: Callable[[str], None]) -> bool:
+def converse(
+    session: Session,
+    split: Split,
+    typed: Iterable[str],
+    say: Callable[[str], None],
+    *,
+    adviser: Adviser | None = None,
+    autopilot: Autopilot | None = None,
+    look: Callable[[], object] = lambda: None,
+    stays: bool = False,
+) -> bool:
     """Take typed commands until the session is stopped, or nothing trains and nobody types any more.
 
     Args:
@@ -133,40 +161,76 @@ def converse(session: Session, split: Split, typed: Iterable[str], say: Callable
         split: its data.
         typed: lines, as they come; read in a thread of its own.
         say: told what happens.
+        adviser: whose findings are told, and whose remedies can be tried.
+        autopilot: that acts on them; None: nobody does by himself.
+        look: called every few seconds.
+        stays: whether others may still steer it when nobody types any more: then it waits for what is paused.
 
     Returns:
         Whether everything has ended; otherwise the session stands somewhere in the middle.
     """
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def listen() -> None:
         for line in typed:
             lines.put(line)
-        lines.put(None)
 
-    threading.Thread(target=listen, name="caviar typed", daemon=True).start()
-    open_ended, told = True, ""
-    while True:
+    typing = threading.Thread(target=listen, name="caviar typed", daemon=True)
+    typing.start()
+    told, tell_again, look_again = "", time.monotonic() + _SECONDS, 0.0
+    while session.alive:
+        if time.monotonic() > look_again:
+            look()
+            look_again = time.monotonic() + _SECONDS_TO_LOOK
+        for teller in (adviser, autopilot):
+            for told_now in () if teller is None else teller.lines_for_terminal():
+                say(told_now)
         try:
-            line = lines.get(timeout=_SECONDS if open_ended else 0.2)
+            line = lines.get(timeout=_LOOKS_UP)
         except queue.Empty:
-            line = ""
-            if not open_ended and session.wait(0.0):
+            if not typing.is_alive() and lines.empty() and _over(session, stays=stays):
                 return all(seen.branch.status != "training" for seen in session.branches.values())
-        if line is None:
-            open_ended = False
+            if time.monotonic() < tell_again:
+                continue
+            tell_again = time.monotonic() + _SECONDS
+            if (now := _standing(session, split)) != told:
+                say(now)
+                told = now
             continue
         if line.strip() in ("", "help"):
-            now = HELP if line.strip() else "\n".join(of_branch(n, seen, split) for n, seen in session.branches.items())
-            if open_ended and (line or now != told):
-                say(now)
-            told = now
+            told = _standing(session, split)
+            say(HELP if line.strip() else told)
             continue
         try:
-            done = session.do(command_of(line))
+            done = session.do(_command(line, adviser), who="terminal")
         except CaviarError as error:
             say(str(error))
             continue
         say(of_done(done))
         if done.command.verb == "stop" and done.command.branch is None:
             return False
+    return False
+
+
+def _over(session: Session, *, stays: bool) -> bool:
+    """Whether there is nothing to wait for."""
+    if not stays:
+        return session.wait(0.0)
+    return all(seen.ended or seen.branch.status != "training" for seen in session.branches.values())
+
+
+def _standing(session: Session, split: Split) -> str:
+    return "\n".join(of_branch(number, seen, split) for number, seen in session.branches.items())
+
+
+def _command(line: str, adviser: Adviser | None) -> Command:
+    """The command of a line; `try N` is that of the N-th remedy that the adviser has told.
+
+    Raises:
+        BadCommand: it cannot be understood.
+    """
+    verb, _, rest = line.strip().partition(" ")
+    if verb == "try" and adviser is not None:
+        number, offer = adviser.offer(_number(rest.strip()))
+        return Command("branch", number, offer.settings)
+    return command_of(line)

@@ -1,23 +1,38 @@
 """`caviar watch` and `caviar replay`: a session on a file of data, in a run folder, steered from a terminal."""
 
+import contextlib
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from caviar.data.column_types import Asked, as_json
 from caviar.data.read import read
-from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.errors import BadRun
 from caviar.network.config import Config
 from caviar.reporting.division import Division
 from caviar.reporting.run_folder import named, next_folder, read_run
 from caviar.reporting.terminal import Listener, Silent
+from caviar.reporting.tuning_replay import rows_of
+from caviar.watching.adviser import Adviser
+from caviar.watching.autopilot import Autopilot
+from caviar.watching.bounds import Bounds
+from caviar.watching.effects import Remembered
 from caviar.watching.session import Session
+from caviar.watching.session_report import write_report_in, write_session_report
+from caviar.watching.session_story import story_of
 from caviar.watching.terminal import converse, of_branch
 from caviar.watching.watch import Replayed, replay
+
+Beside = Callable[[Session, Adviser], contextlib.AbstractContextManager[Sequence[str]]]
+"""Opens another face of a session, and says where it is."""
+
+
+def _nobody(_: Session, __: Adviser) -> contextlib.AbstractContextManager[Sequence[str]]:
+    """The terminal is its only face."""
+    return contextlib.nullcontext(())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +67,13 @@ def watch_data(
     types: Mapping[str, Asked] | None = None,
     seed: int = 0,
     out: str | Path | None = None,
+    paused: bool = False,
+    bounds: Bounds | None = None,
+    beside: Beside = _nobody,
     typed: Iterable[str] = (),
     listener: Listener | None = None,
 ) -> Watched:
-    """Train a network on a file of data and take typed commands, until it has ended or `stop` is typed.
+    """Train a network on a file of data and take commands, until it has ended or is stopped; then write its report.
 
     Args:
         data: a file, or the name of a sample; it and the next up to `types` are as in `improve`.
@@ -73,6 +91,9 @@ def watch_data(
         types: what columns are.
         seed: of everything that is random.
         out: run folder; None is caviar-runs/NAME-N. The same request in the same folder goes on, paused.
+        paused: begin paused.
+        bounds: within which the adviser acts by itself; None: it only advises.
+        beside: opens another face of the session, such as a page, and says where it is.
         typed: lines with commands, see `terminal.HELP`.
         listener: told how the work goes.
 
@@ -95,23 +116,40 @@ def watch_data(
         "types": as_json(types),
     }
     place = Path(out) if out is not None else next_folder(table.name)
-    network = (config or Config()).changed(seed=seed)
-    with Session(split, network, place, about=asked) as session:
+    network = (config or Config()).changed(seed=seed, record="layers")
+    with contextlib.ExitStack() as opened:
+        session = opened.enter_context(Session(split, network, place, paused=paused, about=asked))
+        adviser = opened.enter_context(Adviser(session))
+        autopilot = None if bounds is None else opened.enter_context(Autopilot(session, adviser, bounds))
         tell.stage("Training")
         tell.say(f"Run folder: {place}")
         if session.lines:
             tell.say(f"It goes on where it was left, paused: {len(session.lines)} lines in its journal. Type resume.")
+        faces = opened.enter_context(beside(session, adviser))
+        for line in faces:
+            tell.say(line)
         tell.say("Commands are typed, one a line; help tells them.")
 
         def say(told: str) -> None:
             for line in told.splitlines():
                 tell.say(line)
 
-        ended = converse(session, split, typed, say)
+        remembered = Remembered()
+        ended = converse(
+            session,
+            split,
+            typed,
+            say,
+            adviser=adviser,
+            autopilot=autopilot,
+            look=lambda: remembered.of(session),
+            stays=bool(faces) or autopilot is not None,
+        )
         tell.stage("Result")
         for number, seen in session.branches.items():
             tell.say(of_branch(number, seen, split))
         branches = {str(number): _standing(session, number) for number in session.branches}
+    write_session_report(story_of(session), remembered.of(session), adviser.to_json(), place / "report.html")
     return Watched(place, ended, branches)
 
 
@@ -129,23 +167,34 @@ def _standing(session: Session, number: int) -> dict[str, Any]:
     }
 
 
+def report_again(folder: Path) -> Path:
+    """Write the report of a session from its folder, as it was when an epoch was kept last; nothing is trained.
+
+    Raises:
+        BadRun: it holds no session, or the data have changed.
+    """
+    return write_report_in(folder, rows_of(_asked_of(folder, "caviar report"), folder))
+
+
 def replay_run(folder: Path) -> Replayed:
     """Go through the session of a run folder again, from the first step on.
 
     Raises:
         BadRun: it holds no session that `caviar watch` began, or the data have changed.
     """
+    return replay(rows_of(_asked_of(folder, "caviar replay"), folder), folder)
+
+
+def _asked_of(folder: Path, command: str) -> dict[str, Any]:
+    """What a session in a folder was asked for, with data that can be read again.
+
+    Raises:
+        BadRun: it holds none.
+    """
     asked = read_run(folder)["asked"]
     if asked.get("command") != "watch" or asked.get("data") in (None, "given in Python"):
         raise BadRun(
-            f"caviar replay needs a run folder of caviar watch, but {folder} holds none with data in a file. From "
-            "Python, call caviar.watching.watch.replay(split, folder)."
+            f"{command} needs a run folder of caviar watch, but {folder} holds none with data in a file. From Python, "
+            "see caviar.watching.watch.replay(split, folder) and caviar.watching.session_report."
         )
-    return replay(split_of(asked), folder)
-
-
-def split_of(asked: Mapping[str, Any]) -> Split:
-    """The rows of a session, from what its run.json says."""
-    table = read(asked["data"], asked["target"], types=asked["types"])
-    division = Division(*(asked[name] for name in Division._fields))
-    return division.split(table, task=asked["task"], seed=asked["seed"])
+    return dict(asked)
