@@ -39,6 +39,7 @@ for _command in (
     search.status,
     panda.watch,
     panda.replay,
+    panda.serve,
 ):
     app.command(_command)
 

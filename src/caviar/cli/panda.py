@@ -1,11 +1,15 @@
-"""Commands about one network that is watched: watch, replay."""
+"""Commands about networks and runs that are watched: watch, replay, serve."""
 
+import contextlib
 import dataclasses
 import json
+import os
 import sys
+import webbrowser
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -22,6 +26,36 @@ from caviar.cli.options import (
     refuse_beside_resume,
 )
 
+if TYPE_CHECKING:
+    from caviar.watching.adviser import Adviser
+    from caviar.watching.session import Session
+    from caviar.web.app import Data as Look
+    from caviar.web.sources import Source
+
+
+@Parameter(name="*")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Page:
+    """Where the page is served: options of every command that has one."""
+
+    port: Annotated[
+        int | None, Parameter(help="Of the page; 8765 when left out, or the next one that is free. 0 takes any.")
+    ] = None
+    host: Annotated[
+        str, Parameter(help="Interface; others than this machine's own let other machines in: needs TLS in front.")
+    ] = "127.0.0.1"
+    name: Annotated[
+        list[str] | None,
+        Parameter(negative="", consume_multiple=True, help="Names under which it is reached besides, as of a proxy."),
+    ] = None
+    base: Annotated[str, Parameter(help="Path under which a proxy serves it, such as /caviar.")] = ""
+    browser: Annotated[
+        bool | None, Parameter(help="Open a browser; when left out where there is a screen and a person.")
+    ] = None
+
+
+USUAL_PAGE = Page()
+
 
 def watch(
     data: Data = None,
@@ -29,14 +63,26 @@ def watch(
     *,
     rows: Rows = NOTHING_SAID,
     config: Annotated[Path | None, Parameter(help="TOML file with the network's settings; else the default.")] = None,
+    auto: Annotated[
+        list[str] | None,
+        Parameter(
+            negative="",
+            consume_multiple=True,
+            help="Let the adviser act on these settings, within bounds: learning_rate=1e-4:1e-2 dropout=0:0.5 l2.",
+        ),
+    ] = None,
+    paused: Annotated[bool, Parameter(negative="", help="Begin paused.")] = False,
+    page: Annotated[bool, Parameter(help="Serve the page beside the terminal.")] = True,
+    served: Page = USUAL_PAGE,
     out: Out = None,
     seed: Annotated[int, Parameter(help="Of everything that is random.")] = 0,
     resume: Resume = None,
     as_json: AsJson = False,
 ) -> int:
-    """Train one network and steer it while it trains: commands are typed, one a line; help tells them."""
+    """Train one network and steer it while it trains, on a page or by typed commands: help tells them."""
     from caviar.network.config import Config  # noqa: PLC0415  (starts JAX's import)
     from caviar.reporting.config_file import read_config  # noqa: PLC0415
+    from caviar.watching.bounds import bounds_from  # noqa: PLC0415
     from caviar.watching.watching_run import watch_data  # noqa: PLC0415
 
     asked: dict[str, Any] = {"data": data, "config": config, "seed": seed}
@@ -48,12 +94,20 @@ def watch(
         raise CommandError("caviar watch needs DATA, or --resume RUN. For a first try: caviar watch digits")
     else:
         asked |= rows.asked | {"config": None if config is None else read_config(config)}
+    bounds = None if auto is None else bounds_from(auto)
+
+    def beside(session: "Session", adviser: "Adviser") -> "contextlib.AbstractContextManager[Sequence[str]]":
+        return _session_page(session, adviser, served) if page else contextlib.nullcontext(())
+
     with listening() as listener:
-        result = watch_data(**asked, out=out, typed=sys.stdin, listener=listener)
+        result = watch_data(
+            **asked, out=out, typed=sys.stdin, listener=listener, paused=paused, bounds=bounds, beside=beside
+        )
     if as_json:
         print(json.dumps({"run": str(result.folder), "ended": result.ended, "branches": result.branches}))
     else:
         print(f"Run folder: {result.folder}")
+        print(f"Report:     {result.folder / 'report.html'}")
         print(f"Go on:      caviar watch --resume {quote(str(result.folder))}")
         print(f"Replay:     caviar replay {quote(str(result.folder))}")
     return 0
@@ -84,3 +138,53 @@ def replay(
             }[found.equal]
         )
     return 1 if found.equal is False else 0
+
+
+def serve(
+    *runs: Annotated[Path, Parameter(help="Run folders, finished or not.")],
+    served: Page = USUAL_PAGE,
+) -> int:
+    """Show runs on a page: searches with all their networks, sessions, and what other commands found."""
+    from caviar.web.folders import folder_data, folder_source  # noqa: PLC0415  (starts JAX's import)
+
+    if not runs:
+        raise CommandError("caviar serve needs at least one run folder. For example: caviar serve caviar-runs/*")
+    sources = [folder_source(run, str(number)) for number, run in enumerate(runs)]
+    data = {str(number): look for number, run in enumerate(runs) if (look := folder_data(run)) is not None}
+    with _page(sources, served, data) as (said, server):
+        for line in (*said, "Ctrl-C ends it."):
+            print(line, file=sys.stderr)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.wait()
+    return 0
+
+
+@contextlib.contextmanager
+def _session_page(session: "Session", adviser: "Adviser", served: Page) -> Iterator[Sequence[str]]:
+    """The page of a session, and where it is."""
+    from caviar.web.data_view import data_view  # noqa: PLC0415
+    from caviar.web.sources import SessionSource  # noqa: PLC0415
+
+    assert session.folder is not None
+    source = SessionSource(session, adviser, "0", session.folder.resolve().name)
+    with _page([source], served, {"0": lambda: data_view(session.split)}) as (said, _):
+        yield said
+
+
+@contextlib.contextmanager
+def _page(sources: "Sequence[Source]", served: Page, data: "dict[str, Look]") -> Iterator[tuple[Sequence[str], Any]]:
+    """A page, and where it is; a browser is opened where there is a screen and a person."""
+    from caviar.web.server import Server  # noqa: PLC0415
+
+    with Server(
+        sources, port=served.port, host=served.host, hosts=served.name or (), base=served.base, data=data
+    ) as server:
+        said = server.words()
+        wanted = sys.stderr.isatty() and _has_screen() if served.browser is None else served.browser
+        if wanted and not webbrowser.open(server.address):
+            said.append("No browser could be opened: open that address in one.")
+        yield said, server
+
+
+def _has_screen() -> bool:
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

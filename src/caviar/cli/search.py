@@ -143,7 +143,7 @@ def report(
     *,
     storage: Annotated[str | None, Parameter(help="URL of the study, where it needs a password.")] = None,
 ) -> None:
-    """Write report.html anew from its run folder: of a search, also while it is not finished, or of a re-tuning."""
+    """Write report.html anew from its run folder: of a search or session, also an unfinished one, or a re-tuning."""
     from caviar.reporting.run_folder import read_run, read_summary  # noqa: PLC0415
 
     begun = read_run(run)["asked"].get("command", "improve")
@@ -152,11 +152,17 @@ def report(
 
         print(f"Report: {write_retuning_report(run, summary)}")
         return
+    if begun == "watch":
+        from caviar.watching.watching_run import report_again  # noqa: PLC0415  (starts JAX's import)
+
+        print(f"Report: {report_again(run)}")
+        return
     if begun != "tune":
         path = run / "report.html"
         made = f"its report is {path}" if path.exists() else "it has none" + _reports_of(begun)
         raise BadRun(
-            f"caviar report writes the reports of searches and re-tunings, but {run} is of caviar {begun}: {made}."
+            f"caviar report writes the reports of searches, sessions and re-tunings, but {run} is of caviar {begun}: "
+            f"{made}."
         )
     from caviar.reporting.tuning_kept import kept  # noqa: PLC0415
     from caviar.reporting.tuning_report import write_report  # noqa: PLC0415

@@ -1,0 +1,1 @@
+"""The page: sessions and run folders, watched and steered from a browser."""

@@ -1,0 +1,110 @@
+"""The hub: one run told to everybody who looks at it.
+
+Ten times a second, while somebody looks, the run is asked what is new; that is put into words once and kept in a short
+list. Every viewer has a place in that list and a task of its own, so that a slow one, or one that sleeps, delays
+nobody; when it has fallen off the list it is told everything anew. So memory does not grow with viewers that do not
+read, and the training never waits for one.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncGenerator
+
+from caviar.web.sources import Message, Source
+
+SECONDS_PER_LOOK = 0.1
+"""Between two looks at what trains in this process."""
+
+SECONDS_PER_FOLDER = 1.0
+"""Between two looks at a folder: files are read for it."""
+
+_FRAMES, _BYTES = 100, 4 << 20
+"""Most messages that are kept for viewers that lag, and their size together."""
+
+
+class Hub:
+    """Of one run."""
+
+    def __init__(self, source: Source) -> None:
+        """Nobody looks yet."""
+        self.source = source
+        self.viewers = 0
+        self._frames: deque[str] = deque()
+        self._first = self._next = 1  # numbers of the oldest frame that is kept, and of the next
+        self._size = 0
+        self._new = asyncio.Condition()
+        self._looking: asyncio.Task[None] | None = None
+        self._told_viewers = 0
+        self._asking = asyncio.Lock()
+        self._failure: BaseException | None = None
+
+    async def follow(self) -> AsyncGenerator[str, None]:
+        """Messages for one viewer: everything, then what is new, as they come; ends with the run's source."""
+        self.viewers += 1
+        if self._looking is None or self._looking.done():
+            self._failure = None
+            self._looking = asyncio.create_task(self._look())
+        try:
+            place = 0
+            while True:
+                if place < self._first:
+                    text, place = await self._all()
+                    yield text
+                    continue
+                async with self._new:
+                    await self._new.wait_for(lambda: self._next > place or self._failure is not None)  # noqa: B023
+                if self._failure is not None:
+                    raise self._failure
+                while self._first <= place < self._next:
+                    text = self._frames[place - self._first]
+                    place += 1
+                    yield text
+        finally:
+            self.viewers -= 1
+            if not self.viewers and self._looking is not None:
+                self._looking.cancel()
+                self._looking = None
+
+    async def _all(self) -> tuple[str, int]:
+        """Everything, and the place from which to go on: that of the news which the others are told now."""
+        async with self._asking:
+            self._add(await asyncio.to_thread(self.source.more))
+            message = await asyncio.to_thread(self.source.begin)
+            place = self._next
+        async with self._new:
+            self._new.notify_all()
+        return self._text(message, reset=True), place
+
+    async def _look(self) -> None:
+        """Ask for news, and wake those who wait."""
+        pause = SECONDS_PER_LOOK if self.source.live else SECONDS_PER_FOLDER
+        try:
+            while True:
+                await asyncio.sleep(pause)
+                async with self._asking:
+                    self._add(await asyncio.to_thread(self.source.more))
+                async with self._new:
+                    self._new.notify_all()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # told to every viewer
+            self._failure = error
+            async with self._new:
+                self._new.notify_all()
+
+    def _add(self, message: Message | None) -> None:
+        if message is None and self.viewers == self._told_viewers:
+            return
+        self._told_viewers = self.viewers
+        text = self._text(message or {}, reset=False)
+        self._frames.append(text)
+        self._size += len(text)
+        self._next += 1
+        while len(self._frames) > _FRAMES or (self._size > _BYTES and len(self._frames) > 1):
+            self._size -= len(self._frames.popleft())
+            self._first += 1
+
+    def _text(self, message: Message, *, reset: bool) -> str:
+        about = {"type": "news", "kind": self.source.kind, "reset": reset, "version": self._next}
+        return json.dumps(about | message | {"viewers": self.viewers}, separators=(",", ":"), allow_nan=False)
