@@ -101,6 +101,17 @@ def test_a_source_that_fails_is_told_and_asked_again_by_who_comes_later():
     assert asyncio.run(scene()) == [1]
 
 
+def test_whatever_goes_wrong_in_a_source_is_one_line():
+    async def scene():
+        source = MadeSource()
+        source.failure = KeyError("data")
+        async with contextlib.aclosing(Hub(source).follow()) as news:
+            await anext(news)
+
+    with pytest.raises(BadRun, match=r"cannot be shown: .*KeyError: 'data'"):
+        asyncio.run(scene())
+
+
 def test_how_many_look_is_told():
     async def scene():
         hub = Hub(MadeSource())

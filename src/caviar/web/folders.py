@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from caviar.errors import BadRun
 from caviar.reporting.run_folder import read_run
 from caviar.reporting.tuning_replay import rows_of
 from caviar.web.app import Data
@@ -25,6 +26,11 @@ def folder_source(folder: Path, number: str) -> FolderSource:
     if command == "tune":
         return FolderSource(number, name, "study", folder, StudyView(folder))
     if command == "watch":
+        if read_run(folder)["asked"].get("data") in (None, _STORED):
+            raise BadRun(
+                f"A session is shown with its data, but {folder} was begun in Python with rows that are in no file. "
+                "Its report: caviar.watching.session_report.write_report_in(folder, split)."
+            )
         return FolderSource(number, name, "session", folder, StoredSession(folder))
     return FolderSource(number, name, "other", folder, OtherView(folder))
 

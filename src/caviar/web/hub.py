@@ -9,9 +9,13 @@ read, and the training never waits for one.
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from typing import TypeVar
 
+from caviar.errors import BadRun, CaviarError
 from caviar.web.sources import Message, Source
+
+T = TypeVar("T")
 
 SECONDS_PER_LOOK = 0.1
 """Between two looks at what trains in this process."""
@@ -69,8 +73,8 @@ class Hub:
     async def _all(self) -> tuple[str, int]:
         """Everything, and the place from which to go on: that of the news which the others are told now."""
         async with self._asking:
-            self._add(await asyncio.to_thread(self.source.more))
-            message = await asyncio.to_thread(self.source.begin)
+            self._add(await _asked(self.source.more))
+            message = await _asked(self.source.begin)
             place = self._next
         async with self._new:
             self._new.notify_all()
@@ -83,7 +87,7 @@ class Hub:
             while True:
                 await asyncio.sleep(pause)
                 async with self._asking:
-                    self._add(await asyncio.to_thread(self.source.more))
+                    self._add(await _asked(self.source.more))
                 async with self._new:
                     self._new.notify_all()
         except asyncio.CancelledError:
@@ -108,3 +112,18 @@ class Hub:
     def _text(self, message: Message, *, reset: bool) -> str:
         about = {"type": "news", "kind": self.source.kind, "reset": reset, "version": self._next}
         return json.dumps(about | message | {"viewers": self.viewers}, separators=(",", ":"), allow_nan=False)
+
+
+async def _asked(what: Callable[[], T]) -> T:
+    """What a source answers, from a thread.
+
+    Raises:
+        BadRun: it cannot; whatever went wrong, the other runs of the server go on.
+    """
+    try:
+        return await asyncio.to_thread(what)
+    except CaviarError:
+        raise
+    except Exception as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise BadRun(f"This run cannot be shown: a fault of caviar, or a folder of an older one ({words}).") from error

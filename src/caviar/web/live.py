@@ -52,8 +52,8 @@ class Bucket:
 async def converse(socket: WebSocket, hub: Hub) -> None:
     """Serve one viewer until it goes."""
     talk = _Talk(socket, hub)
-    telling = asyncio.create_task(talk.tell())
     listening = asyncio.create_task(talk.listen())
+    telling = asyncio.create_task(talk.tell(listening))
     try:
         done, _ = await asyncio.wait({telling, listening}, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -75,14 +75,15 @@ class _Talk:
         self._sending = asyncio.Lock()
         self.under_way: set[asyncio.Task[None]] = set()
 
-    async def tell(self) -> None:
-        """What happens."""
+    async def tell(self, listening: "asyncio.Task[None]") -> None:
+        """What happens; a run that fails is told, and the viewer may go on listening."""
         try:
             async with contextlib.aclosing(self._hub.follow()) as news:
                 async for text in news:
                     await self._send(text)
         except CaviarError as error:
             await self._send(json.dumps({"type": "failure", "error": str(error)}))
+            await asyncio.wait({listening})  # it stays to be read; asking again would not help
 
     async def listen(self) -> None:
         """What it asks for; a message that cannot be understood is answered, and after many it is sent away."""

@@ -1,5 +1,7 @@
 """A session as its folder holds it, whether or not another process still trains it: nothing is trained here."""
 
+import dataclasses
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,18 @@ class StoredSession:
 
     def state(self) -> str:
         """`open` while a process trains it, `closed` otherwise."""
-        return "open" if (self._folder / ".pid").exists() else "closed"
+        return "open" if self._in_use else "closed"
+
+    @property
+    def _in_use(self) -> bool:
+        """Whether a process works in the folder; one that was killed has left its number there."""
+        try:
+            number = int((self._folder / ".pid").read_text(encoding="utf-8"))
+            if os.name == "posix":  # elsewhere this would end it
+                os.kill(number, 0)
+        except (OSError, ValueError) as error:
+            return isinstance(error, PermissionError)
+        return True
 
     def whole(self) -> Message:
         """All that has been told.
@@ -78,7 +91,9 @@ class StoredSession:
         story = story_in(self._folder, split)
         histories = {number: history(seen.branch, split) for number, seen in story.branches.items()}
         told = tuple(effects([line for line in story.lines if line["verb"] != "end"], histories, split))
-        return Glance(story.branches, tuple(story.lines), False, (), told)
+        stands = not self._in_use
+        branches = {n: dataclasses.replace(seen, paused=stands) for n, seen in story.branches.items()}
+        return Glance(branches, tuple(story.lines), False, (), told)
 
     def _stamp(self) -> object:
         """What changes when something is written."""
