@@ -1,11 +1,12 @@
 """The page in a real browser: script time per update with 1,000 curves, and what a browser costs the training.
 
     apt-get install chromium; python -m pip install playwright
-    python benchmarks/page.py [--parts curves session] [--curves 1000] [--seconds 20] [--chromium PATH]
+    python benchmarks/page.py [--parts curves nudges session] [--curves 1000] [--seconds 20] [--chromium PATH]
                               [--screenshots DIR]
 
 curves: a made-up search whose curves all grow by an epoch ten times a second; the page says how long its scripts took
-for each message, drawing included. session: a session on digits with and without a browser on the same machine, in
+for each message, drawing included. nudges: how soon a rate that is changed in its field acts on digits, until the page
+has the news of it. session: a session on digits with and without a browser on the same machine, in
 turns: epochs a second. The machine should do nothing else.
 """
 
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+PARTS = ("curves", "nudges", "session")
 PER_SECOND = 10
 
 
@@ -79,7 +81,7 @@ def browser(executable: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        opened = play.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield opened
         opened.close()
 
@@ -137,10 +139,55 @@ def session(seconds: float, executable: str) -> None:
     print(f"session: {alone:.1f} epochs a second, {beside:.1f} with a browser: {beside / alone:.3f} of it", flush=True)
 
 
+NUDGED = """
+async ([name, value]) => {
+  const field = document.querySelector(`[data-testid=setting-${name}]`);
+  const began = performance.now();
+  field.focus();
+  field.value = String(value);
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+  field.dispatchEvent(new Event('change', { bubbles: true }));
+  while (window.caviar.store.branches.get(0).config[name] !== value) {
+    if (performance.now() - began > 10_000) return null;
+    await new Promise((next) => setTimeout(next, 2));
+  }
+  return performance.now() - began;
+}
+"""
+"""From a change of a field to the news that it acts, in milliseconds."""
+
+
+def nudges(executable: str, count: int = 30) -> None:
+    """How soon a change on the page acts, and everybody sees it."""
+    import caviar
+    from caviar.web.server import Server
+    from caviar.web.sources import SessionSource
+
+    config = caviar.Config(hidden_units=(64,), epochs=1_000_000, learning_rate=1e-3)
+    split, draw = caviar.split(caviar.read("digits")), random.Random(0)
+    with tempfile.TemporaryDirectory() as folder, caviar.watch(split, config, folder=folder) as watched:
+        server = Server([SessionSource(watched, None, "0", "digits")], port=0)
+        with server, browser(executable) as opened:
+            page = opened.new_page(viewport={"width": 1280, "height": 720})
+            page.goto(server.address)
+            while page.evaluate("window.caviar?.store.branches.get(0)?.epochs ?? 0") < 50:
+                page.wait_for_timeout(100)
+            found = []
+            for number in range(count):
+                page.wait_for_timeout(draw.uniform(100, 300))
+                found.append(page.evaluate(NUDGED, ["learning_rate", 1e-3 + 1e-5 * (number + 1)]))
+    taken = sorted(one for one in found if one is not None)
+    print(
+        f"nudges: {len(taken)} of {count} seen to act, in {statistics.median(taken):.0f} ms (median), "
+        f"{taken[-1]:.0f} ms at most",
+        flush=True,
+    )
+
+
 def main() -> None:
     """Part by part."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--parts", nargs="*", default=("curves", "session"), choices=("curves", "session"))
+    parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
     parser.add_argument("--curves", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
@@ -150,6 +197,8 @@ def main() -> None:
         parser.error("a browser is needed: install chromium, or give --chromium PATH")
     if "curves" in asked.parts:
         curves(asked.curves, asked.seconds, asked.chromium, asked.screenshots)
+    if "nudges" in asked.parts:
+        nudges(asked.chromium)
     if "session" in asked.parts:
         session(asked.seconds, asked.chromium)
 

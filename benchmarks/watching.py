@@ -93,6 +93,18 @@ def command_at_random(session: Any, draw: random.Random, commands: int) -> int:
     return acted
 
 
+def wait_until_it_trains(session: Any) -> None:
+    """Some epochs: its program is compiled."""
+    at = steps_of(session)
+    while steps_of(session) < at + 100:
+        time.sleep(0.01)
+
+
+def steps_of(session: Any) -> int:
+    """Of all its branches together."""
+    return sum(seen.branch.steps for seen in session.branches.values())
+
+
 def replayed(seed: int, commands: int) -> None:
     """A session with random commands, and the same again."""
     import caviar
@@ -101,9 +113,10 @@ def replayed(seed: int, commands: int) -> None:
     split, draw = data(), random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
         with caviar.watch(split, config(), folder=folder) as session:
+            wait_until_it_trains(session)
             acted = command_at_random(session, draw, commands)
             branches = len(session.branches)
-            steps = sum(seen.branch.steps for seen in session.branches.values())
+            steps = steps_of(session)
         found = replay(split, folder)
     print(
         f"replay: seed {seed}, {acted} commands, {branches} branches, {steps:,} steps: equal {found.equal}", flush=True
@@ -116,6 +129,7 @@ def commanded(folder: str, seed: str) -> None:
 
     with caviar.watch(data(), config(), folder=folder) as session:
         session.resume()
+        wait_until_it_trains(session)
         print("begun", flush=True)
         command_at_random(session, random.Random(int(seed)), 1_000_000)
 
@@ -192,9 +206,8 @@ def processor_seconds() -> tuple[float, float]:
 @contextlib.contextmanager
 def watched_page(folder: str) -> Iterator[tuple[Any, Any]]:
     """A session with its page."""
-    from caviar.watching.adviser import Adviser
-
     import caviar
+    from caviar.watching.adviser import Adviser
     from caviar.web.server import Server
     from caviar.web.sources import SessionSource
 

@@ -297,7 +297,10 @@ from caviar.errors import BadCommand
 from caviar.watching.watch import watch
 draw = random.Random(int(sys.argv[3]))
 session = watch(SPLIT, LONG, folder=sys.argv[1])
+steps = lambda: sum(seen.branch.steps for seen in session.branches.values())
+at = steps()
 session.resume()
+while steps() < at + 10: time.sleep(0.01)
 print("begun", flush=True)
 while True:
     numbers = list(session.branches)

@@ -83,7 +83,7 @@ def test_the_cell_shows_curves_and_takes_commands():
     playwright = pytest.importorskip("playwright.sync_api")
     told = queue.SimpleQueue()
     with playwright.sync_playwright() as play, watch(SPLIT, LONG) as session:
-        opened = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        opened = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-dev-shm-usage"])
         page = opened.new_page()
         errors = []
         page.on("pageerror", lambda one: errors.append(str(one)))

@@ -27,7 +27,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        opened = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield opened
         opened.close()
 
@@ -57,7 +57,7 @@ class Looked:
     def value(self, expression):
         return self.page.evaluate(expression)
 
-    def until(self, expression, seconds=20):
+    def until(self, expression, seconds=60):
         """Wait until it is true; by asking again and again, since the page's policy forbids to evaluate text in it."""
         deadline = time.monotonic() + seconds
         while not (found := self.value(expression)):
@@ -87,10 +87,8 @@ def test_a_session_is_watched_and_steered(browser, split, tmp_path):
 
             rate = seen.at("setting-learning_rate")
             rate.fill("0.01")
-            began = time.monotonic()
             rate.press("Enter")
-            seen.until(f"{BRANCH.format(0)}.config.learning_rate === 0.01")
-            assert time.monotonic() - began < 2.0  # the figure is in the benchmark: the machine of a test may be busy
+            seen.until(f"{BRANCH.format(0)}.config.learning_rate === 0.01")  # how soon: benchmarks/page.py
             assert session.lines[-1]["who"] == "page"
             assert session.branches[0].branch.config.learning_rate == 0.01
 
@@ -103,7 +101,7 @@ def test_a_session_is_watched_and_steered(browser, split, tmp_path):
             seen.at("rewind-epoch").select_option(index=1)
             kept = session.branches[0].kept[1]
             seen.page.get_by_role("button", name=re.compile("^Rewind")).first.click()
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not any(line["verb"] == "rewind" for line in session.lines):
                 assert time.monotonic() < deadline
                 time.sleep(0.02)

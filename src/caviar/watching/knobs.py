@@ -19,9 +19,9 @@ _RATES = 1_000.0
 
 _TURNED: dict[str, str] = {
     "learning_rate": "length of a step",
-    "momentum": "share of the past in the average of gradients",
-    "beta1": "share of the past in the average of gradients",
-    "beta2": "share of the past in the average of squared gradients",
+    "momentum": "share of the past in the average of gradients, of momentum and nesterov",
+    "beta1": "share of the past in the average of gradients, of adam and adamw",
+    "beta2": "share of the past in the average of squared gradients, of adam, adamw and rmsprop",
     "schedule": "how the rate changes from epoch to epoch",
     "dropout": "share of units that a mini-batch leaves out",
     "l2": "lambda: how much large weights cost",

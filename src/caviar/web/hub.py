@@ -7,6 +7,7 @@ read, and the training never waits for one.
 """
 
 import asyncio
+import contextlib
 import json
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -37,7 +38,7 @@ class Hub:
         self._frames: deque[str] = deque()
         self._first = self._next = 1  # numbers of the oldest frame that is kept, and of the next
         self._size = 0
-        self._new = asyncio.Condition()
+        self._new, self._soon = asyncio.Condition(), asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._told_viewers = 0
         self._asking = asyncio.Lock()
@@ -70,6 +71,10 @@ class Hub:
                 self._looking.cancel()
                 self._looking = None
 
+    def look_soon(self) -> None:
+        """Something has been done: nobody waits for the next look."""
+        self._soon.set()
+
     async def _all(self) -> tuple[str, int]:
         """Everything, and the place from which to go on: that of the news which the others are told now."""
         async with self._asking:
@@ -85,7 +90,10 @@ class Hub:
         pause = SECONDS_PER_LOOK if self.source.live else SECONDS_PER_FOLDER
         try:
             while True:
-                await asyncio.sleep(pause)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._soon.wait()
+                self._soon.clear()
                 async with self._asking:
                     self._add(await _asked(self.source.more))
                 async with self._new:

@@ -117,6 +117,7 @@ class _Talk:
             except CaviarError as error:
                 await self._answer(number, error=str(error))
             else:
+                self._hub.look_soon()
                 await self._answer(number, done=done_in_words(done))
 
     async def _answer(self, number: int | None, **what: Any) -> None:
