@@ -262,6 +262,19 @@ def test_a_diverged_network_waits_and_can_go_back():
         assert session.branches[0].branch.status == "training"
 
 
+def test_kept_epochs_share_their_curves(monkeypatch):
+    """Memory grows with the curves of a branch, not with forty copies of them."""
+    monkeypatch.setattr("caviar.watching.session._SECONDS_PER_KEPT", 0.0)
+    with watch(SPLIT, SMALL.changed(epochs=60)) as session:
+        assert session.wait(60)
+        kept = session._kept[0]
+        first, last = (kept.at(epoch).measured.dev_loss for epoch in (kept.epochs[1], kept.epochs[-1]))
+        assert 0 < len(first) < len(last)
+        assert np.shares_memory(first, last)
+        assert len(first) == kept.epochs[1]
+        np.testing.assert_array_equal(first, last[: len(first)])
+
+
 def test_kept_epochs_are_few_and_the_first_last_and_best_among_them(tmp_path, monkeypatch):
     monkeypatch.setattr("caviar.watching.session._SECONDS_PER_KEPT", 0.0)
     with watch(SPLIT, LONG, folder=tmp_path / "run") as session:

@@ -4,6 +4,7 @@ There are more of them near the end than near the start: when they become too ma
 largest step back grows least. The first, the last and the best are never dropped.
 """
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,9 +56,17 @@ class Kept:
         if self._folder is not None:
             _save(self._folder, branch, about)
         self._branches[branch.epochs] = branch
+        self._share_curves(branch)
         size = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(branch.state))
         while len(self._branches) > max(4, min(MOST, MOST_BYTES // max(1, size))):
             self._drop(_least_missed(self.epochs, branch.best_epoch))
+
+    def _share_curves(self, branch: Branch) -> None:
+        """Let all earlier epochs have their curves in those of the last one, which begin alike."""
+        for epoch, earlier in self._branches.items():
+            if epoch < branch.epochs:
+                measured = jax.tree.map(lambda values, n=epoch: values[:n], branch.measured)
+                self._branches[epoch] = dataclasses.replace(earlier, measured=measured, rates=branch.rates[:epoch])
 
     def adopt(self, branch: Branch) -> None:
         """Count with an epoch that the folder holds."""
