@@ -17,7 +17,6 @@ import numpy as np
 
 import caviar
 from caviar.training.population import Progress
-from caviar.tuning.rungs import Rungs
 from race_space import ACTIVATIONS, BATCHES, BETA1, DROPOUT, EPOCHS, L2_PER_ROW, LAYERS, RATE, UNITS
 
 
@@ -77,7 +76,7 @@ def main() -> None:
                 None if own else space,
                 base=None if own else caviar.Config(epochs=EPOCHS, hidden_units=(64, 64)),
                 seconds=budget,
-                rungs=Rungs("hyperband", strict=True),  # by rank alone, as the other side's pruner
+                rungs="hyperband",
                 folder=folder,
                 seed=int(seed),
                 callbacks=[watch],

@@ -24,6 +24,9 @@ SECONDS_PER_LOOK = 0.1
 SECONDS_PER_FOLDER = 1.0
 """Between two looks at a folder: files are read for it."""
 
+_SECONDS_PER_VIEWER = 0.004
+"""Between two looks, so that many viewers cost the training no more than 25; what a command did is told at once."""
+
 _FRAMES, _BYTES = 100, 4 << 20
 """Most messages that are kept for viewers that lag, and their size together."""
 
@@ -87,9 +90,10 @@ class Hub:
 
     async def _look(self) -> None:
         """Ask for news, and wake those who wait."""
-        pause = SECONDS_PER_LOOK if self.source.live else SECONDS_PER_FOLDER
+        usual = SECONDS_PER_LOOK if self.source.live else SECONDS_PER_FOLDER
         try:
             while True:
+                pause = max(usual, self.viewers * _SECONDS_PER_VIEWER)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._soon.wait()
