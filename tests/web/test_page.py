@@ -161,6 +161,8 @@ def test_a_server_that_goes_away_is_told_and_one_that_comes_back_found(browser, 
         with Server([source], port=port, token="t" * 43):
             epochs = session.branches[0].branch.epochs
             seen.until(f"{BRANCH.format(0)}?.epochs > {epochs}", 30)
+            assert seen.value(f"{BRANCH.format(0)}.epochs") > epochs
+            assert "lost" not in seen.at("connection").inner_text().lower()
         seen.context.close()  # what it complained of is that nobody answered
 
 
