@@ -52,7 +52,9 @@ def test_the_remedies_are_those_of_the_course():
         "label smoothing",
         "weight decay",
     ]
-    assert [r.name for r in prescribed() if r.against == "training"] == ["batch norm", "robust normalisation"]
+    assert [r.name for r in prescribed() if r.against == "training"] == [
+        *("averaged weights", "batch norm", "robust normalisation")
+    ]
 
 
 def test_what_each_remedy_does():
@@ -73,6 +75,7 @@ def test_what_each_remedy_does():
         "early stopping": {"early_stopping": 10},
         "label smoothing": {"label_smoothing": 0.1},
         "weight decay": {"weight_decay": 0.01, "optimizer": "adamw"},
+        "averaged weights": {"average_weights": 0.9762},  # 60 epochs of 7 steps: a tenth of them are 42
         "batch norm": {"batch_norm": True},
     }
     assert found["robust normalisation"] == ({}, "robust")
@@ -84,6 +87,7 @@ def test_what_each_remedy_does():
         (Config(), {"adam"}),
         (Config(optimizer="momentum"), {"momentum"}),
         (Config(batch_norm=True), {"batch norm"}),
+        (Config(average_weights=0.9), {"averaged weights"}),
         (Config(activation="silu"), {"SiLU units"}),
         (Config(schedule="cosine"), {"cosine decay"}),
         (Config(dropout=0.2), {"dropout 0.2"}),
@@ -99,7 +103,14 @@ def test_what_each_remedy_does():
 def test_what_is_done_already_or_cannot_be_done_is_left_out(config, missing):
     others = {"adam"} if config.optimizer in ("adam", "adamw") else set()
     everything = {"larger network", "adam", "momentum", "SiLU units", "cosine decay", "batch norm", "weight decay"}
-    everything |= {"label smoothing", "dropout 0.2", "dropout 0.5", "deeper network", "longer training"}
+    everything |= {
+        "averaged weights",
+        "label smoothing",
+        "dropout 0.2",
+        "dropout 0.5",
+        "deeper network",
+        "longer training",
+    }
     names = {remedy.name for remedy in prescribed(config=config)}
     assert everything - names == missing | others
 

@@ -16,6 +16,7 @@ from caviar.training.plan import (
     program_for,
     relative_cost,
     same_class,
+    usual_averages,
     width_class,
 )
 
@@ -35,6 +36,15 @@ def test_width_classes(units, more):
     assert {width_class(n) for n in (fewest, most)} == {padded}
     assert fewest == 1 or width_class(fewest - 1) < padded
     assert width_class(most + 1) > padded
+
+
+def test_averages_are_as_long_as_a_training_has_steps():
+    """A tenth and a third of the updates, at most 100 and 500; two at least, of a training of one step too."""
+    split, config = toy_splits.classes(), caviar.Config(batch_size=32)  # 3 steps an epoch
+    assert usual_averages(config.changed(epochs=100), split) == (0.9667, 0.99)
+    assert usual_averages(config.changed(epochs=1_000), split) == (0.99, 0.998)
+    assert usual_averages(config.changed(epochs=1_000, stop_after=100), split) == (0.9667, 0.99)
+    assert usual_averages(config.changed(epochs=1, batch_size="full"), split) == (0.5,)
 
 
 def test_some_widths():

@@ -6,10 +6,12 @@ from safetensors.numpy import load_file
 from caviar.errors import BadConfig, BadRun, BadSpace
 from caviar.network.config import Config
 from caviar.training.metrics import metric_for
+from caviar.training.plan import relative_cost
 from caviar.training.scores import judge, row_plan
-from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.spaces.defaults import default_space, default_start
 from caviar.tuning.spaces.dimensions import LogUniform, Uniform
 from caviar.tuning.spaces.space import Space
+from caviar.tuning.strategy import Seconds
 from caviar.tuning.tune import tune
 from diagnosis.made_scores import classes, quantity
 from tuning.made_searches import content, figures
@@ -80,6 +82,25 @@ def test_the_usual_space():
     study = tune(SPLIT, base=BASE.changed(optimizer="sgd"), trials=8)
     assert study.space == default_space(BASE.changed(optimizer="sgd"), SPLIT, trials=8)
     assert len(study.trials) == 8
+
+
+def test_where_nobody_gives_a_config_weights_are_averaged():
+    study = tune(SPLIT, trials=2)
+    assert study.trials[0].network.average_weights == default_start(SPLIT).average_weights
+
+
+def test_configs_for_which_there_is_no_time_are_left_out_of_the_usual_space(monkeypatch):
+    """The seconds are to allow four generations of eight: none costs more than the start when they allow just these."""
+    took = Seconds(each=1.0, program=1.0)
+    monkeypatch.setattr("caviar.tuning.tune_networks.seconds_of", lambda *_: took)
+    start = BASE.changed(learning_rate=0.01)
+    told: list[str] = []
+    study = tune(SPLIT, base=start, trials=16, seconds=32.0, strategy="caviar", say=told.append)
+    costs = [relative_cost(trial.network, SPLIT) for trial in study.trials]
+    assert max(costs) == costs[0]
+    assert "more than 1 s each are left out: the time is to allow 32 of them" in told[1]
+    wide = tune(SPLIT, base=start, trials=16, seconds=3_200.0, strategy="caviar")
+    assert costs[0] < max(relative_cost(trial.network, SPLIT) for trial in wide.trials) <= 100 * costs[0]
 
 
 def test_a_quantity():

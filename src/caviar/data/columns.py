@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from caviar.data.column_types import ColumnType
 from caviar.data.images import shape_of, without_infinite
 from caviar.data.levels import commonest_first
-from caviar.data.numbers import ENOUGH, Marks, marks_of, parse
+from caviar.data.numbers import ENOUGH, Marks, marks_of, numbers_in, parse
 from caviar.data.stored import Frame, Stored, store
 from caviar.data.words import count, listed
 from caviar.errors import BadData
@@ -134,7 +135,7 @@ def _typed(column: _Cleaned, way: Marks | None, *, is_target: bool) -> tuple[pl.
             what = what._replace(nearly=_nearly_numbers(cells))
     if shape_of(cells.dtype):
         cells, infinite = without_infinite(cells)
-    elif not is_target and cells.dtype.is_float() and (infinite := int(cells.is_infinite().sum())):
+    elif not is_target and cells.dtype.is_float() and (infinite := int(np.isinf(numbers_in(cells)).sum())):
         cells = pl.select(pl.when(cells.is_finite()).then(cells).alias(cells.name)).to_series()
     else:
         infinite = 0
@@ -198,7 +199,7 @@ def _plain(column: pl.Series) -> pl.Series:
     if dtype == pl.Null:
         return column.cast(pl.Float64)
     if dtype.is_float():
-        return column.fill_nan(None)
+        return column.fill_nan(None) if np.isnan(numbers_in(column)).any() else column
     if dtype.is_decimal() or dtype in (pl.Int128,):
         return column.cast(pl.Float64)
     if dtype.is_numeric() or dtype.is_temporal() or dtype in (pl.String, pl.Boolean) or shape_of(dtype):

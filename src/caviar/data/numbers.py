@@ -7,8 +7,10 @@ not, it is an error: a number wrong by a factor of a thousand is worse than none
 from collections.abc import Iterable
 from typing import Literal, assert_never
 
+import numpy as np
 import polars as pl
 
+from caviar.arrays import Numbers
 from caviar.errors import BadData
 
 Marks = Literal[
@@ -28,6 +30,16 @@ _GAP = "[ \u00a0\u2009\u202f'\u2019]"
 """Blanks and apostrophes that part thousands, as French and Swiss programs write them."""
 _GAPS = rf"{_SIGN}[1-9]\d{{0,2}}({_GAP}\d{{3}})+([.,]\d*)?$"
 _THOUSANDS_POINT = rf"{_SIGN}[1-9]\d{{0,2}}(\.\d{{3}})+$"
+
+
+def plain_numbers(cells: pl.Series) -> bool:
+    """Whether cells are numbers already, of a type that NumPy has too."""
+    return cells.dtype.is_float() or (cells.dtype.is_integer() and cells.dtype not in (pl.Int128, pl.UInt128))
+
+
+def numbers_in(cells: pl.Series) -> Numbers:
+    """Such cells as float64, NaN where null. By NumPy: Polars plans every call on a column, and tables may be wide."""
+    return np.asarray(cells.to_numpy(), np.float64)
 
 
 def parse(text: pl.Series, marks: Marks = "point") -> pl.Series:

@@ -9,7 +9,7 @@ import polars as pl
 from caviar.arrays import Numbers
 from caviar.data.columns import iso_dates, without_marks
 from caviar.data.levels import example_of, holds_values, other_kind, text_form
-from caviar.data.numbers import ENOUGH, parse
+from caviar.data.numbers import ENOUGH, numbers_in, parse, plain_numbers
 from caviar.data.scaling import Scale, Statistics, scaled, statistics
 
 Kind = Literal["number", "boolean", "days"]
@@ -111,11 +111,16 @@ def numbers_of(cells: pl.Series, kind: Kind) -> Numbers:
         raise other_kind(cells, _WORDS[kind], example_of(cells))
     elif kind == "days":
         numbers = _days(cells)
+    elif kind == "number" and plain_numbers(cells):
+        return _finite(numbers_in(cells))
     else:
         numbers = cells.cast(pl.Float64)
         if kind == "boolean" and not numbers.drop_nulls().is_in([0.0, 1.0]).all():
             raise other_kind(cells, _WORDS[kind], repr(numbers.filter(~numbers.is_in([0.0, 1.0]))[0]))
-    x = numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return _finite(numbers.cast(pl.Float64).fill_null(float("nan")).to_numpy())
+
+
+def _finite(x: Numbers) -> Numbers:
     return np.where(np.isfinite(x), x, np.nan)
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from caviar.arrays import Whole
 from caviar.data.images import pixels_of, shape_of
+from caviar.data.numbers import numbers_in, plain_numbers
 from caviar.data.stored import Frame
 
 _EXACT = 1 << 53  # whole numbers up to here are exact as float64
@@ -30,7 +31,9 @@ def row_hashes(frame: Frame) -> Whole:
     total = np.zeros(frame.height, np.uint64)
     for column in frame.get_columns():
         key = np.uint64(_of_bytes(column.name.encode()))
-        bits = np.where(column.is_null().to_numpy(), _MISSING, _mixed(_bits(column)))
+        bits = _mixed(_bits(column))
+        if column.null_count():
+            bits = np.where(column.is_null().to_numpy(), _MISSING, bits)
         total += _mixed(bits ^ key)
     return _mixed(total)
 
@@ -56,7 +59,8 @@ def _bits(column: pl.Series) -> Whole:
         return _as_bits(column.to_physical().fill_null(0).to_numpy().astype(np.int64))
     if dtype.is_integer() and max(abs(int(column.min() or 0)), abs(int(column.max() or 0))) > _EXACT:  # type: ignore[arg-type]
         return _as_bits(column.fill_null(0).to_numpy())
-    return _as_bits(column.cast(pl.Float64).fill_null(0.0).to_numpy() + 0.0)  # -0.0 + 0.0 is 0.0
+    numbers = numbers_in(column if plain_numbers(column) else column.cast(pl.Float64))
+    return _as_bits(numbers + 0.0)  # -0.0 + 0.0 is 0.0
 
 
 def _as_bits(cells: np.ndarray) -> Whole:

@@ -3,7 +3,7 @@
 from caviar.network.config import OptimizerName
 from caviar.remedies.case import Case, Rule, rounded, scaled
 from caviar.remedies.remedy import Remedy, with_layers
-from caviar.training.plan import epochs_planned
+from caviar.training.plan import epochs_planned, usual_averages
 
 _RECIPE = "course section 2 (the basic recipe)"
 _WIDEST = 512
@@ -197,6 +197,20 @@ def batch_norm(case: Case) -> Remedy | None:
         "Every layer sees inputs of one scale, so larger rates work.",
         "a quarter more time",
         "Ioffe & Szegedy 2015; course section 7",
+    )
+
+
+def averaged_weights(case: Case) -> Remedy | None:
+    """Over about a tenth of the updates."""
+    if case.config.average_weights is not None:
+        return None
+    return Remedy(
+        "averaged weights",
+        "training",
+        {"average_weights": usual_averages(case.config, case.split)[0]},
+        "The mean of the last steps lies deeper than where the last one happened to end.",
+        "a little time",
+        "Polyak & Juditsky 1992; Izmailov et al. 2018",
     )
 
 

@@ -21,6 +21,7 @@ from caviar.remedies.asks import (
 from caviar.remedies.basic import (
     adam,
     augmentation,
+    averaged_weights,
     batch_norm,
     cosine_decay,
     deeper_network,
@@ -92,7 +93,15 @@ REMEDIES: Mapping[FindingName, list[Rule]] = {
         adam,
     ],
     "diverged": [rate_seen_best, slower(10), slower(100), fitting_weights, usual_settings, clipping],
-    "oscillating_loss": [rate_seen_best, slower(10), less_momentum, cosine_decay, larger_batch, clipping],
+    "oscillating_loss": [
+        rate_seen_best,
+        slower(10),
+        less_momentum,
+        averaged_weights,
+        cosine_decay,
+        larger_batch,
+        clipping,
+    ],
     "batch_too_small": [larger_batch, usual_batch, slower(10)],
     "batch_too_large": [usual_batch, faster(10)],
     "plateau": [fitting_weights, relu_units, adam, faster(10), usual_batch, usual_settings],
@@ -147,7 +156,7 @@ REMEDIES: Mapping[FindingName, list[Rule]] = {
 }
 """What a change of a config can cure; `asks.BY_PERSON` has the others."""
 
-_STEADIER: list[Rule] = [batch_norm, other_normalisation]
+_STEADIER: list[Rule] = [averaged_weights, batch_norm, other_normalisation]
 """For slow or unstable training, never against variance."""
 
 _OF_RECIPE: tuple[FindingName, ...] = ("high_bias", "high_variance", "too_few_rows")

@@ -61,7 +61,7 @@ from caviar.tuning.proposals.front import Direction, front
 from caviar.tuning.proposals.proposers import proposer_for
 from caviar.tuning.search import Study
 from caviar.tuning.selection import select
-from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.spaces.defaults import default_space, default_start
 from caviar.tuning.spaces.kept import plain_space
 from caviar.tuning.spaces.space import Space
 from caviar.tuning.strategy import StrategyName
@@ -109,7 +109,7 @@ def tune_networks(
         data: a file, or the name of a sample.
         target: the column to predict.
         space: what is searched; None is a space around `config` for its most important settings.
-        config: trial 0, and the settings that are not searched; None is `Config()`.
+        config: trial 0, and the settings that are not searched; None is the default config with averaged weights.
         metric: what is optimised; None is error or rmse.
         trials: configs in all; None is 64, or as many as the seconds allow.
         seconds: no generation is begun that would end much later.
@@ -152,7 +152,7 @@ def tune_networks(
     rows = division.split(table, tell=tell, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)
     check_defined(optimised, rows)
-    start = written_out((config or Config()).changed(seed=seed, rows=1.0), rows)
+    start = written_out((config or default_start(rows)).changed(seed=seed, rows=1.0), rows)
     lanes([start], rows)
     earlier = [str(where) if is_url(where) else str(Path(where).absolute()) for where in warm_start]
     asked = {

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.training.lanes import Lane
-from caviar.training.plan import Program, last_epoch
+from caviar.training.plan import Program, last_epoch, steps_per_epoch
 from caviar.training.rows import rows_measured
 
 _COMPILING, _DENSE, _CONVOLUTION, _OF_A_LAYER, _OTHER = 1.7, 0.35, 1.1, 0.2, 0.2
@@ -72,8 +72,3 @@ def lane_seconds(lane: Lane, configs: Sequence[Config], split: Split) -> float:
 def epochs_of(lane: Lane, configs: Sequence[Config], split: Split) -> int:
     """A lane trains as long as the last of its networks."""
     return max(last_epoch(configs[number], split) for number in lane.members)
-
-
-def steps_per_epoch(program: Program, split: Split) -> int:
-    """Mini-batches of an epoch."""
-    return -(-(split.n_train if program.pool == "train" else split.rows) // program.batch_size)

@@ -16,11 +16,11 @@ from typing import Any, Self
 from caviar.data.split import Split
 from caviar.network.config import Config
 from caviar.training import devices
-from caviar.training.costs import compile_seconds, epochs_of, lane_seconds, steps_per_epoch
+from caviar.training.costs import compile_seconds, epochs_of, lane_seconds
 from caviar.training.lanes import lanes
 from caviar.training.memory import lane_bytes, places_with_room
 from caviar.training.packing import shapes_of
-from caviar.training.plan import Program, held_out, inputs_of, last_epoch, part_of_train
+from caviar.training.plan import Program, held_out, inputs_of, last_epoch, part_of_train, steps_per_epoch
 
 _WORDS, _FIGURES = 32, (10, 12, 9, 9, 10, 10)
 """Columns of a table: for what distinguishes a program, and for its figures."""

@@ -301,6 +301,21 @@ def last_epoch(config: Config, split: Split) -> int:
     return min(epochs, config.stop_after or epochs)
 
 
+def steps_per_epoch(program: Program, split: Split) -> int:
+    """Mini-batches of an epoch."""
+    return -(-(split.n_train if program.pool == "train" else split.rows) // program.batch_size)
+
+
+def usual_averages(config: Config, split: Split) -> tuple[float, ...]:
+    """Betas of averaged weights, the smallest first.
+
+    About a tenth of the updates of a training, at most 100, and a third of them, at most 500.
+    """
+    updates = last_epoch(config, split) * steps_per_epoch(program_for(config, split), split)
+    lengths = (max(2, min(most, updates // part)) for part, most in ((10, 100), (3, 500)))
+    return tuple(sorted({round(1 - 1 / length, 4) for length in lengths}))
+
+
 def written_out(config: Config, split: Split) -> Config:
     """The same network with the learning rate and epochs that it has by rule written as numbers."""
     stop_after = config.stop_after and last_epoch(config, split)

@@ -1,6 +1,7 @@
 """A search of the settings of networks: from what is asked to the plan, the study and its judge."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from caviar.errors import BadSpace
 from caviar.network.config import Config
 from caviar.training.crew import Crew
 from caviar.training.metrics import LARGER_IS_BETTER, MetricName, metric_for
-from caviar.training.plan import written_out
+from caviar.training.plan import relative_cost, written_out
 from caviar.training.population import Callback
 from caviar.training.scores import row_plan
 from caviar.tuning.networks import Networks
@@ -26,7 +27,7 @@ from caviar.tuning.proposals.together import together_in_programs
 from caviar.tuning.rungs import Rungs, rungs_of
 from caviar.tuning.search import Entry, Plan, Study, asked_of, mark_of, search
 from caviar.tuning.spaces.course_order import IMPORTANCE
-from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.spaces.defaults import default_space, default_start
 from caviar.tuning.spaces.dimensions import Choice, Integer
 from caviar.tuning.spaces.space import Space
 from caviar.tuning.strategy import Strategy, StrategyName, choose_strategy, configs_at_once, seconds_of
@@ -42,8 +43,8 @@ TRIALS = 64
 _UNLIMITED = 1_000_000
 """Configs of a search that only the seconds end."""
 
-_GENERATIONS = 8
-"""Into which the configs that the seconds allow are divided."""
+_GENERATIONS = 4
+"""Into which the configs of a budget are divided: each costs programs to compile."""
 
 _SMALLEST, _LARGEST = 8, 64
 """Configs of a generation."""
@@ -81,7 +82,7 @@ def tune_networks(
     """Search the settings of networks; see `tune`."""
     began = time.monotonic()
     chosen, wanted = metric_for(split.task, metric), objectives_of(objectives)
-    start = written_out((base or Config()).changed(seed=seed, rows=1.0), split)
+    start = written_out((base or default_start(split)).changed(seed=seed, rows=1.0), split)
     proposer = None if proposals is None else proposer_for(proposals)
     race = rungs_of(rungs)
     direction: store.Direction = "maximize" if chosen in LARGER_IS_BETTER else "minimize"
@@ -89,6 +90,7 @@ def tune_networks(
     study = store.open_study(storage, [direction, *smaller], study_name=study_name)
     way = _strategy(study, split, start, trials=trials, seconds=seconds, asked=strategy)
     say(way.reason)
+    dearest = math.inf if space is not None else _dearest(way, start, split, seconds, say)
     space = space or default_space(start, split, trials=min(way.configs, _UNLIMITED))
     space.check_settings()
     size = _generation_size(way)
@@ -113,6 +115,7 @@ def tune_networks(
             first=generation == 0,
             most=way.most_programs(seconds, [configs_of(earlier) for earlier in range(generation)]),
             given=() if generation else (own,),
+            allowed=lambda config: relative_cost(config, split) <= dearest,
         ),
         metric=chosen,
     )
@@ -178,6 +181,16 @@ def _strategy(
     return way
 
 
+def _dearest(way: Strategy, start: Config, split: Split, seconds: float | None, say: Callable[[str], None]) -> float:
+    """The largest `relative_cost` of a config where nobody gave a space: the seconds are to allow all generations."""
+    if seconds is None or not way.seconds_each:
+        return math.inf
+    fewest = _GENERATIONS * _SMALLEST
+    each = max(way.seconds_each, seconds / fewest)
+    say(f"Configs that would take more than {each:.2g} s each are left out: the time is to allow {fewest} of them.")
+    return relative_cost(start, split) * each / way.seconds_each
+
+
 def _generation_size(way: Strategy) -> int:
     """Configs of a generation.
 
@@ -186,8 +199,7 @@ def _generation_size(way: Strategy) -> int:
     """
     if way.name == "panda":
         return max(2, way.at_once)
-    parts = 4 if way.seconds_each is None else _GENERATIONS
-    return max(_SMALLEST, min(_LARGEST, -(-way.configs // parts)))
+    return max(_SMALLEST, min(_LARGEST, -(-way.configs // _GENERATIONS)))
 
 
 def _named(rungs: Rungs | None) -> str:

@@ -12,7 +12,7 @@ from caviar.network.config import Config
 from caviar.training.plan import epochs_planned, written_out
 from caviar.tuning.spaces.course_order import COURSE, IMPORTANCE, course_place
 from caviar.tuning.spaces.default_dimensions import WIDEST, WIDEST_FOR_FEW, default_dimension
-from caviar.tuning.spaces.defaults import default_space
+from caviar.tuning.spaces.defaults import default_space, default_start
 from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
 from caviar.tuning.spaces.of_networks import for_networks
 from caviar.tuning.spaces.settings import SETTINGS
@@ -40,8 +40,17 @@ def test_the_space_of_the_default_config():
     assert space["label_smoothing"] == Uniform(0.0, 0.15)
     assert space["schedule"] == Choice("constant", "cosine", "one_cycle")
     assert space["epochs"] == Integer(30, 90, log=True)
+    assert space["average_weights"] == Choice(None, 0.9762, 0.9929)
     assert space["batch_norm"] == Choice(False, True)
     assert space["activation"] == Choice("relu", "silu")
+
+
+def test_weights_are_averaged_where_nobody_gives_a_config():
+    """Then how long an average is searched, and not whether there is one: that takes a program of its own."""
+    start = default_start(FEW)
+    assert start == Config(average_weights=0.9762)
+    assert around(start)["average_weights"] == Choice(0.9762, 0.9929)
+    assert around(Config(average_weights=0.5))["average_weights"] == Choice(0.5, 0.9762, 0.9929)
 
 
 def test_strong_regularisation_is_left_out_where_it_cannot_help():
@@ -158,7 +167,7 @@ def test_every_setting_has_a_dimension_somewhere():
         ("beta1", OneMinusLogUniform),
         ("beta2", OneMinusLogUniform),
         ("norm_beta", OneMinusLogUniform),
-        ("average_weights", OneMinusLogUniform),
+        ("average_weights", Choice),
         ("dropout", Uniform),
         ("label_smoothing", Uniform),
     ],

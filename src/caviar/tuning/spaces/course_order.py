@@ -16,6 +16,7 @@ COURSE: tuple[tuple[str, ...], ...] = (
 IMPORTANCE: tuple[str, ...] = (
     "learning_rate",
     *("momentum", "units", "batch_size"),
+    "average_weights",
     *("layers", "schedule", "decay_rate", "l2", "dropout", "epochs"),
     *("batch_norm", "activation", "label_smoothing"),
     *("beta1", "beta2", "epsilon"),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from caviar.data.split import Split
 from caviar.errors import BadSpace, nearest
 from caviar.network.config import AUGMENT_USUAL, Config
-from caviar.training.plan import epochs_planned
+from caviar.training.plan import epochs_planned, usual_averages
 from caviar.tuning.spaces.dimensions import Choice, Dimension, Integer, LogUniform, OneMinusLogUniform, Uniform
 from caviar.tuning.spaces.settings import NO_CHANGES, SETTINGS
 
@@ -144,6 +144,11 @@ def _augment(around: _Around) -> Dimension | None:
     return Choice(NO_CHANGES, *AUGMENT_USUAL) if around.split.image_shape else None
 
 
+def _average_weights(around: _Around) -> Dimension:
+    """How long an average; whether there is one at all where the config has none: that takes a program of its own."""
+    return Choice(*dict.fromkeys([around.config.average_weights, *usual_averages(around.config, around.split)]))
+
+
 def _of_convolutions(dimension: Dimension) -> Callable[[_Around], Dimension | None]:
     return lambda around: dimension if around.config.filters else None
 
@@ -180,6 +185,7 @@ _OF_THE_CONFIG: Mapping[str, Callable[[_Around], Dimension | None]] = {
     "global_pooling": _of_convolutions(Choice(False, True)),
     "residual": _residual,
     "augment": _augment,
+    "average_weights": _average_weights,
 }
 """Dimensions that depend on the config or its data; strengths of penalties grow with m, by which they are divided."""
 
@@ -204,6 +210,5 @@ _EVERYWHERE: Mapping[str, Dimension] = {
     "epsilon": LogUniform(1e-9, 1e-3),
     "clip_norm": LogUniform(0.1, 10.0),
     "clip_value": LogUniform(0.01, 1.0),
-    "average_weights": OneMinusLogUniform(0.9, 0.9995),
 }
 """Dimensions that are the same for every config."""

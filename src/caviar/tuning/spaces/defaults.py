@@ -2,10 +2,16 @@
 
 from caviar.data.split import Split
 from caviar.network.config import OF_LAYERS, Config
+from caviar.training.plan import usual_averages
 from caviar.tuning.spaces.course_order import IMPORTANCE, settings_for
 from caviar.tuning.spaces.default_dimensions import batch_sizes, default_dimension
 from caviar.tuning.spaces.settings import READ_WITH
 from caviar.tuning.spaces.space import Space
+
+
+def default_start(split: Split) -> Config:
+    """What a search begins with when nobody gives a config: the default one, with its weights averaged."""
+    return Config(average_weights=usual_averages(Config(), split)[0])
 
 
 def default_space(config: Config, split: Split, *, trials: int | None = None, regularise: bool = True) -> Space:
@@ -27,7 +33,7 @@ def default_space(config: Config, split: Split, *, trials: int | None = None, re
 
 _SEARCHED = (
     *("learning_rate", "momentum", "beta1", "units", "layers", "batch_size", "dropout", "l2", "label_smoothing"),
-    *("schedule", "epochs", "batch_norm", "activation"),
+    *("schedule", "epochs", "average_weights", "batch_norm", "activation"),
 )
 """What the whole default space searches where it applies, in its order."""
 
