@@ -58,6 +58,16 @@ def test_cookies_of_two_ports_do_not_meet():
     assert ACCESS.refusal({"host": "127.0.0.1:8765", "cookie": "caviar-8766=a-token"}).status == 403
 
 
+@pytest.mark.parametrize(
+    "others",
+    ['prefs={"a":1}', "lonely", "path=/x", "version=1", '"', "a b=c,d", "caviar-8765=of-an-older-server", ";;="],
+)
+def test_other_cookies_lock_nobody_out(others):
+    for cookie in (f"{others}; caviar-8765=a-token", f"caviar-8765=a-token; {others}"):
+        assert ACCESS.refusal(COOKIE | {"cookie": cookie}) is None
+        assert ACCESS.knows_cookie({"cookie": cookie})
+
+
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites():
     made = ACCESS.set_cookie("/base/")
     assert made == "caviar-8765=a-token; HttpOnly; SameSite=Strict; Path=/base/"

@@ -83,6 +83,21 @@ def test_a_session_of_a_process_that_was_killed_is_not_open(left, tmp_path):
     assert folder_source(place, "0").state() == "closed"
 
 
+def test_a_session_that_is_killed_while_it_is_shown_stands_still(left, tmp_path):
+    place = shutil.copytree(left, tmp_path / "run")
+    for file in (place / "epochs").glob("*/epoch-000006.safetensors"):
+        file.unlink()
+    (place / "journal.jsonl").write_text("")
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (place / ".pid").write_text(str(process.pid))
+    source = folder_source(place, "0")
+    assert source.begin()["branches"]["0"]["state"] == "training"
+    process.kill()
+    process.wait()
+    assert source.more()["branches"]["0"]["state"] == "paused"
+    assert source.more() is None
+
+
 def test_what_cannot_be_shown_is_one_line(left, tmp_path, capsys):
     from watching.test_session import SPLIT
 

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import json
+import threading
 
 import pytest
 
@@ -65,6 +66,41 @@ def test_a_viewer_that_sleeps_costs_a_bounded_memory_and_then_is_told_all_anew()
     held, seen, slept = asyncio.run(scene())
     assert held <= (4 << 20) + 200_000
     assert seen == slept == list(range(300))
+
+
+def test_who_leaves_while_it_is_greeted_takes_no_news_from_the_others(monkeypatch):
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow(MadeSource):
+        def more(self):
+            found = super().more()
+            if found is not None:
+                asked.set()
+                answer.wait(10)
+            return found
+
+    async def scene():
+        monkeypatch.setattr(hub_module, "SECONDS_PER_LOOK", 60)  # only who comes asks
+        source, seen = Slow(), []
+        hub = Hub(source)
+        stays, leaves = hub.follow(), hub.follow()
+        await read(stays, seen, 0)
+        await anext(stays)
+        source.grow(0)
+
+        async def greeted():
+            await anext(leaves)
+
+        task = asyncio.create_task(greeted())
+        assert await asyncio.to_thread(asked.wait, 10)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        answer.set()
+        await read(stays, seen, 1)
+        await stays.aclose()
+        return seen
+
+    assert asyncio.run(scene()) == [0]
 
 
 def test_nobody_looks_nobody_asks():

@@ -3,6 +3,7 @@
 import json
 import queue
 import shutil
+import threading
 import time
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import caviar
 from caviar.network.config import Config
 from caviar.watching.watch import watch
+from caviar.web import notebook
 from caviar.web.notebook import LOADER, Talk, show
 from training.toy_splits import blobs
 
@@ -30,6 +32,7 @@ async ([loader, modules, style]) => {
     off: (_, listener) => listeners.delete(listener),
   };
   const { default: widget } = await import(URL.createObjectURL(new Blob([loader], { type: 'text/javascript' })));
+  window.listening = () => listeners.size;
   window.close = widget.render({ model, el: document.body });
 }
 """
@@ -77,6 +80,42 @@ def test_without_a_widget_commands_are_answered_and_news_told():
         assert session.lines[0]["who"] == "notebook"
 
 
+def test_a_session_that_is_shown_often_is_looked_at_once():
+    before = set(threading.enumerate())
+
+    def ours():
+        new = [one.name for one in threading.enumerate() if one not in before]
+        return sorted(name for name in new if name in ("caviar adviser", "caviar notebook"))
+
+    told = [queue.SimpleQueue() for _ in range(5)]
+    with watch(SPLIT, LONG) as session:
+        talks = [Talk(session, one.put, advice=True) for one in told]
+        assert ours() == ["caviar adviser", "caviar notebook"]
+        for talk, own in zip(talks, told, strict=True):
+            talk.hear({"hello": True})
+            assert own.get(timeout=30)["reset"] is True
+        for own in told:
+            while own.get(timeout=30)["reset"]:
+                pass
+    deadline = time.monotonic() + 30
+    while ours():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_whatever_goes_wrong_in_what_is_fetched_is_answered(monkeypatch):
+    def fails(_):
+        raise KeyError("rows")
+
+    monkeypatch.setattr(notebook, "data_view", fails)
+    told = queue.SimpleQueue()
+    with watch(SPLIT, LONG) as session:
+        Talk(session, told.put, advice=False).hear({"fetch": "api/runs/0/data", "id": 4})
+        answer = told.get(timeout=30)
+    assert (answer["id"], answer["status"]) == (4, 409)
+    assert "KeyError" in answer["content"]["error"]
+
+
 @pytest.mark.skipif(BROWSER is None, reason="the cell is looked at where Chromium is installed")
 def test_the_cell_shows_curves_and_takes_commands():
     pytest.importorskip("anywidget")
@@ -104,11 +143,12 @@ def test_the_cell_shows_curves_and_takes_commands():
         before = page.evaluate(f"{INSIDE}.store.branches.get(0).epochs")
         until(f"{INSIDE}.store.branches.get(0).epochs > {before}")
         frame = page.frames[1]
-        assert frame.locator("canvas").count() >= 1
+        until("document.querySelector('iframe').contentDocument.querySelectorAll('canvas').length >= 1")
         frame.locator("main").focus()
         page.keyboard.press("p")
         until(f"{INSIDE}.store.branches.get(0).state === 'paused'")
         assert session.branches[0].paused
         assert errors == []
         page.evaluate("window.close()")
+        assert page.evaluate("window.listening()") == 0
         opened.close()

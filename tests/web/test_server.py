@@ -1,10 +1,13 @@
 """Attacks on a real server, from outside: refused or bounded, and nobody else is troubled."""
 
+import asyncio
+import errno
 import json
 import socket
 import threading
 import time
 from http.client import HTTPConnection
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,8 +15,10 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from caviar.errors import BadRun
+from caviar.errors import BadData, BadRun
+from caviar.web import live
 from caviar.web import server as server_module
+from caviar.web.hub import Hub
 from caviar.web.live import MOST_BYTES, Bucket
 from caviar.web.server import Server
 from web.made_source import MadeSource
@@ -246,7 +251,68 @@ def test_a_flood_of_commands_is_bounded_and_who_goes_on_is_sent_away(served, sou
     with opened(served) as talk, pytest.raises(ConnectionClosed) as closed:
         sent_away(talk, [json.dumps(note)] * 300)
     assert closed.value.rcvd.code == 1008
+    assert "10 commands a second" in closed.value.rcvd.reason
     assert 8 <= len(source.commands) - before <= 60  # at least as many as may be under way, at most the bucket
+
+
+def test_a_burst_of_commands_is_answered_by_number_and_the_viewer_stays(served):
+    """As many as a key gives that is held for some seconds."""
+    with opened(served) as talk:
+        for number in range(90):
+            talk.send(json.dumps({"id": number, "command": {"verb": "note", "text": "held"}}))
+        assert "commands a second" in answered(talk, 89)["error"]
+        time.sleep(0.3)
+        talk.send(json.dumps({"id": 90, "command": {"verb": "note", "text": "let go"}}))
+        assert "done" in answered(talk, 90)
+
+
+def test_a_viewer_to_whom_nothing_gets_through_is_let_go(monkeypatch):
+    monkeypatch.setattr(live, "_SECONDS_TO_SEND", 0.05)
+
+    class Suspended:
+        async def receive(self):
+            await asyncio.Event().wait()
+
+        async def send_text(self, _):
+            await asyncio.Event().wait()
+
+    async def scene():
+        hub = Hub(MadeSource())
+        async with asyncio.timeout(10):
+            await live.converse(Suspended(), hub)
+        return hub.viewers
+
+    assert asyncio.run(scene()) == 0
+
+
+@pytest.mark.parametrize(("error", "words"), [(BadData("No rows."), "No rows."), (KeyError("x"), "cannot be shown")])
+def test_rows_that_cannot_be_shown_are_told_to_all_who_wait_and_tried_again(source, error, words):
+    begun, go = threading.Event(), threading.Event()
+    answers, errors = [], [error]
+
+    def look():
+        begun.set()
+        go.wait(10)
+        if errors:
+            raise errors.pop()
+        return {"rows": 1}
+
+    with Server([source], port=0, token=TOKEN, data={"0": look}) as server:
+
+        def viewer():
+            answers.append(ask(server, "/api/runs/0/data"))
+
+        threads = [threading.Thread(target=viewer) for _ in range(2)]
+        threads[0].start()
+        assert begun.wait(10)
+        threads[1].start()
+        time.sleep(0.3)  # until it waits for the same
+        go.set()
+        for thread in threads:
+            thread.join()
+        assert [answer.status for answer, _ in answers] == [409, 409]
+        assert all(words in json.loads(body)["error"] for _, body in answers)
+        assert ask(server, "/api/runs/0/data")[0].status == 200
 
 
 def test_commands_that_never_act_do_not_pile_up(served):
@@ -292,6 +358,7 @@ def test_a_port_that_is_taken_gives_the_next(source):
     [
         ({"port": -1}, "--port must be from 0 to 65535"),
         ({"host": "192.0.2.1"}, "address of this machine"),
+        ({"host": ""}, "which would let every machine in"),
         ({"base": "x"}, "--base must be a path"),
         ({"base": "/x;"}, "--base must be a path"),
     ],
@@ -316,10 +383,44 @@ def test_behind_a_proxy_under_a_path(source):
         assert ask(server, "/api/runs")[0].status == 404
 
 
-def test_another_interface_is_warned_of(source):
-    server = Server([source], port=0, host="0.0.0.0")
+@pytest.mark.parametrize("names", [[], ["10.0.0.5"]])
+def test_another_interface_is_warned_of(source, names):
+    server = Server([source], port=0, host="0.0.0.0", hosts=names)
     server._socket.close()
     assert any("TLS" in line for line in server.words())
+    assert any("only under this machine's loopback" in line for line in server.words()) is (not names)
+
+
+def test_an_address_of_the_newer_kind_is_its_name_in_brackets(source, monkeypatch):
+    taken = SimpleNamespace(getsockname=lambda: ("fd00::5", 8765, 0, 0))
+    monkeypatch.setattr(server_module, "_listen", lambda *_: taken)  # it need not be this machine's
+    server = Server([source], host="FD00:0::5", hosts=["2001:db8::1"])
+    assert server.address.startswith(f"http://[fd00::5]:{server.port}/")
+    for host in ("[fd00::5]", "[2001:db8::1]"):
+        assert (
+            server.access.refusal({"host": f"{host}:{server.port}", "authorization": f"Bearer {server.access.token}"})
+            is None
+        )
+
+
+def test_a_port_that_needs_rights_is_not_called_taken(source, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(server_module.socket.socket, "bind", refuse)
+    with pytest.raises(BadRun, match=r"--port 80 needs rights that this user lacks\. Take one from 1024 on\."):
+        Server([source], port=80)
+
+
+def test_a_server_that_fails_says_so(source, monkeypatch):
+    with Server([source], port=0) as server:
+
+        async def fails():
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(server._server, "on_tick", lambda _: fails())
+        with pytest.raises(BadRun, match="served until Ctrl-C, but its server ended: ZeroDivisionError"):
+            server.wait()
 
 
 def test_the_bucket_fills_with_time():

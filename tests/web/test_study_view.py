@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -54,8 +56,7 @@ def plain(message):
 
 def waited(view):
     """News until what the trials say of the space is among them."""
-    view._pool.shutdown(wait=True)
-    view._pool = None
+    view._asked.exception(timeout=120)
     return view.since()
 
 
@@ -108,6 +109,24 @@ def test_importance_comes_when_it_is_worked_out_and_is_that_of_the_report(few, m
     for one, own in zip(run["importance"], critique.importance, strict=True):
         assert one == {"name": own.name, "value": own.share, "low": own.low, "high": own.high, "course": own.course}
     assert view.since() is None
+
+
+def test_a_search_whose_space_cannot_be_judged_is_followed_further(few, tmp_path, monkeypatch):
+    def fails(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(study_view, "of_space", fails)
+    place = cut(few, tmp_path / "run", 30)
+    view = StudyView(place)
+    first = len(view.whole()["trials"])
+    waited(view)
+    shutil.copy(few / "study.log", place / "study.log")
+    assert len(view.since()["trials"]) == 48 - first
+
+
+def test_the_end_of_the_program_does_not_wait_for_what_is_worked_out():
+    code = "import time; from caviar.web.study_view import _beside; _beside(lambda _: time.sleep(600), None)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_only_what_is_new_is_told(few, tmp_path):

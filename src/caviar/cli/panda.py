@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import html
 import json
 import os
 import sys
+import tempfile
 import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -176,14 +178,33 @@ def _page(sources: "Sequence[Source]", served: Page, data: "dict[str, Look]") ->
     """A page, and where it is; a browser is opened where there is a screen and a person."""
     from caviar.web.server import Server  # noqa: PLC0415
 
-    with Server(
-        sources, port=served.port, host=served.host, hosts=served.name or (), base=served.base, data=data
-    ) as server:
+    with (
+        Server(
+            sources, port=served.port, host=served.host, hosts=served.name or (), base=served.base, data=data
+        ) as server,
+        contextlib.ExitStack() as until_it_ends,
+    ):
         said = server.words()
         wanted = sys.stderr.isatty() and _has_screen() if served.browser is None else served.browser
-        if wanted and not webbrowser.open(server.address):
+        if wanted and not webbrowser.open(until_it_ends.enter_context(leading_to(server.address)).as_uri()):
             said.append("No browser could be opened: open that address in one.")
         yield said, server
+
+
+@contextlib.contextmanager
+def leading_to(address: str) -> Iterator[Path]:
+    """A file that only this user can read, and that leads a browser to an address.
+
+    Every user of the machine sees what programs are started with: the address, with its token, must not be there.
+    """
+    number, name = tempfile.mkstemp(prefix="caviar-", suffix=".html")  # mode 0600
+    path = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(f'<!doctype html><meta http-equiv="refresh" content="0;url={html.escape(address)}">\n')
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _has_screen() -> bool:

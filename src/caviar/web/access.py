@@ -11,7 +11,6 @@ import dataclasses
 import hmac
 import secrets
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -80,7 +79,7 @@ class Access:
             return Refusal(403, "A page of another origin may not ask this server.")
         if headers.get("sec-fetch-site", "none") == "cross-site" and not page:
             return Refusal(403, "A page of another site may not ask this server.")
-        given = [self._of_cookie(headers), self._of_bearer(headers)]
+        given = [*self._of_cookies(headers), self._of_bearer(headers)]
         if page:
             given += parse_qs(query[: 4 * _LONGEST]).get("token", [])[:1]
         if any(self._right(one) for one in given):
@@ -89,7 +88,7 @@ class Access:
 
     def knows_cookie(self, headers: dict[str, str]) -> bool:
         """Whether the request carries the cookie already."""
-        return self._right(self._of_cookie(headers))
+        return any(self._right(one) for one in self._of_cookies(headers))
 
     def set_cookie(self, path: str) -> str:
         """The header that gives the page its cookie."""
@@ -99,12 +98,10 @@ class Access:
         parts = urlsplit(origin)
         return parts.scheme in ("http", "https") and parts.netloc.lower() in self._hosts
 
-    def _of_cookie(self, headers: dict[str, str]) -> str:
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            return ""
-        return found.value if found else ""
+    def _of_cookies(self, headers: dict[str, str]) -> list[str]:
+        """Values of its cookie, of which there is one for each path; others may look like anything."""
+        pairs = (pair.partition("=") for pair in headers.get("cookie", "").split(";"))
+        return [value.strip() for name, _, value in pairs if name.strip() == self.cookie]
 
     def _of_bearer(self, headers: dict[str, str]) -> str:
         word, _, token = headers.get("authorization", "").partition(" ")

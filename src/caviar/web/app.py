@@ -125,13 +125,18 @@ class _Served:
             return _no_run()
         if run not in self._data:
             return JSONResponse({"error": "The rows of this run are not at hand."}, 404)
-        if run not in self._seen_data:
-            self._seen_data[run] = asyncio.create_task(asyncio.to_thread(self._data[run]))
+        task = self._seen_data.get(run)
+        if task is None:
+            task = self._seen_data[run] = asyncio.create_task(asyncio.to_thread(self._data[run]))
         try:
-            return JSONResponse(await asyncio.shield(self._seen_data[run]))
+            return JSONResponse(await asyncio.shield(task))
         except CaviarError as error:
+            words = str(error)
+        except Exception:  # a fault of caviar: the other runs of the server go on
+            words = "The rows of this run cannot be shown."
+        if self._seen_data.get(run) is task:  # several may have waited for it
             del self._seen_data[run]
-            return JSONResponse({"error": str(error)}, 409)
+        return JSONResponse({"error": words}, 409)
 
     async def report(self, request: Request) -> Response:
         """The report of a run, in a sandbox."""

@@ -45,10 +45,15 @@ class Hub:
         self._looking: asyncio.Task[None] | None = None
         self._told_viewers = 0
         self._asking = asyncio.Lock()
+        self._asks: set[asyncio.Task[tuple[str, int] | None]] = set()
         self._failure: BaseException | None = None
 
     async def follow(self) -> AsyncGenerator[str, None]:
-        """Messages for one viewer: everything, then what is new, as they come; ends with the run's source."""
+        """Messages for one viewer: everything, then what is new, as they come, without end.
+
+        Raises:
+            CaviarError: the source cannot be asked any more.
+        """
         self.viewers += 1
         if self._looking is None or self._looking.done():
             self._failure = None
@@ -57,7 +62,9 @@ class Hub:
             place = 0
             while True:
                 if place < self._first:
-                    text, place = await self._all()
+                    told = await self._news(everything=True)
+                    assert told is not None
+                    text, place = told
                     yield text
                     continue
                 async with self._new:
@@ -78,15 +85,24 @@ class Hub:
         """Something has been done: nobody waits for the next look."""
         self._soon.set()
 
-    async def _all(self) -> tuple[str, int]:
-        """Everything, and the place from which to go on: that of the news which the others are told now."""
+    async def _news(self, *, everything: bool = False) -> tuple[str, int] | None:
+        """Tell what is new; of `everything`, also that and the place from which to go on.
+
+        It goes on where the caller leaves: a source tells what is new once, and the others wait for it.
+        """
+        task = asyncio.create_task(self._ask(everything))
+        self._asks.add(task)
+        task.add_done_callback(self._asks.discard)
+        return await asyncio.shield(task)
+
+    async def _ask(self, everything: bool) -> tuple[str, int] | None:
         async with self._asking:
             self._add(await _asked(self.source.more))
-            message = await _asked(self.source.begin)
-            place = self._next
+            message = await _asked(self.source.begin) if everything else None
+            found = None if message is None else (self._text(message, reset=True), self._next)
         async with self._new:
             self._new.notify_all()
-        return self._text(message, reset=True), place
+        return found
 
     async def _look(self) -> None:
         """Ask for news, and wake those who wait."""
@@ -98,10 +114,7 @@ class Hub:
                     async with asyncio.timeout(pause):
                         await self._soon.wait()
                 self._soon.clear()
-                async with self._asking:
-                    self._add(await _asked(self.source.more))
-                async with self._new:
-                    self._new.notify_all()
+                await self._news()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # told to every viewer

@@ -25,8 +25,14 @@ _UNDER_WAY = 8
 _REFUSALS = 20
 """Malformed messages after which a viewer is sent away."""
 
+_FLOODS_PER_SECOND, _FLOODS = 1.0, 100
+"""Commands beyond the rate after which a viewer is sent away: how many a second in the long run, and at a time."""
+
+_SECONDS_TO_SEND = 120.0
+"""Within which a message has to get through: a browser that is suspended does not hold its place for ever."""
+
 _GONE = (WebSocketDisconnect, RuntimeError, OSError)
-"""What is raised when a viewer has gone."""
+"""What is raised when a viewer has gone; TimeoutError, of a message that does not get through, is an OSError."""
 
 POLICY_VIOLATED, TRY_LATER, NO_RUN = 1008, 1013, 4404
 
@@ -71,7 +77,7 @@ class _Talk:
 
     def __init__(self, socket: WebSocket, hub: Hub) -> None:
         self._socket, self._hub = socket, hub
-        self._bucket, self._refused = Bucket(), 0
+        self._bucket, self._floods, self._refused = Bucket(), Bucket(_FLOODS_PER_SECOND, _FLOODS), 0
         self._sending = asyncio.Lock()
         self.under_way: set[asyncio.Task[None]] = set()
 
@@ -92,10 +98,11 @@ class _Talk:
             if message["type"] == "websocket.disconnect":
                 return
             number: int | None = None
+            in_time = self._bucket.take()
             try:
-                if not self._bucket.take():
-                    raise BadCommand(f"At most {_PER_SECOND:g} messages a second are taken. Wait a moment.")
                 number, plain = _understood(message.get("text"))
+                if not in_time:
+                    raise BadCommand(f"At most {_PER_SECOND:g} commands a second are taken. Wait a moment.")
                 if len(self.under_way) >= _UNDER_WAY:
                     raise BadCommand(f"At most {_UNDER_WAY} commands may be under way. Wait for their answers.")
                 acted = self._hub.source.ask(command_from(plain), "page")
@@ -104,6 +111,10 @@ class _Talk:
                 await self._answer(number, error=str(error))
                 if self._refused > _REFUSALS:
                     await self._socket.close(POLICY_VIOLATED, "Too many messages that are no commands.")
+                    return
+                if not in_time and not self._floods.take():
+                    words = f"More than {_PER_SECOND:g} commands a second came for too long. Reload the page."
+                    await self._socket.close(POLICY_VIOLATED, words)
                     return
                 continue
             task = asyncio.create_task(self._wait(number, asyncio.wrap_future(acted)))
@@ -124,7 +135,7 @@ class _Talk:
         await self._send(json.dumps({"type": "answer", "id": number} | what))
 
     async def _send(self, text: str) -> None:
-        async with self._sending:
+        async with asyncio.timeout(_SECONDS_TO_SEND), self._sending:
             await self._socket.send_text(text)
 
 

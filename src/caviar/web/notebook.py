@@ -49,6 +49,7 @@ class Talk extends EventTarget {
     this.hear = (message) => message.type !== 'fetched' && this.tell('message', { data: JSON.stringify(message) });
     model.on('msg:custom', this.hear);
     setTimeout(() => {
+      if (this.readyState !== 0) return;
       this.readyState = 1;
       this.tell('open');
       model.send({ hello: true });
@@ -69,22 +70,24 @@ class Talk extends EventTarget {
   }
 }
 
-// What the page would fetch.
+// What the page would fetch, and what ends it. Several views hear the same answers: each has numbers of its own.
 function asking(model) {
   const waiting = new Map();
-  let number = 0;
-  model.on('msg:custom', (message) => {
+  let number = Math.floor(Math.random() * 2 ** 40);
+  const hear = (message) => {
     if (message.type !== 'fetched') return;
     const { status, content } = message;
     waiting.get(message.id)?.({ ok: status === 200, status, json: async () => content });
     waiting.delete(message.id);
-  });
-  return (path) =>
+  };
+  model.on('msg:custom', hear);
+  const fetch = (path) =>
     new Promise((resolve) => {
       number += 1;
       waiting.set(number, resolve);
       model.send({ fetch: path, id: number });
     });
+  return { fetch, end: () => model.off('msg:custom', hear) };
 }
 
 function render({ model, el }) {
@@ -95,7 +98,10 @@ function render({ model, el }) {
   el.append(frame);
   const inside = frame.contentDocument;
   inside.documentElement.lang = 'en';
-  frame.contentWindow.caviarTransport = { open: () => new Talk(model), fetch: asking(model) };
+  const { fetch, end } = asking(model);
+  let talk = null; // the page has one at a time, and closes it before the next
+  const open = () => (talk = new Talk(model));
+  frame.contentWindow.caviarTransport = { open, fetch };
   const style = inside.createElement('style');
   style.textContent = model.get('style');
   const script = inside.createElement('script');
@@ -103,6 +109,8 @@ function render({ model, el }) {
   script.src = made.get('main.js');
   inside.head.append(style, script);
   return () => {
+    talk?.close();
+    end();
     frame.remove();
     for (const address of made.values()) URL.revokeObjectURL(address);
   };
@@ -146,6 +154,68 @@ def show(session: Session, *, advice: bool = True, height: str = "720px") -> "An
     return widget
 
 
+class _Teller:
+    """News of a session for all widgets that show it: one source, one adviser and one thread, until it is closed."""
+
+    def __init__(self, session: Session, *, advice: bool) -> None:
+        self._session, self._advice = session, advice
+        self._adviser = Adviser(session) if advice else None
+        name = "session" if session.folder is None else session.folder.resolve().name
+        self.source = SessionSource(session, self._adviser, "0", name)
+        self._telling = threading.Lock()
+        self._listeners: list[Callable[[Message | None], None]] = []
+        threading.Thread(target=self._work, name="caviar notebook", daemon=True).start()
+
+    def add(self, listener: Callable[[Message | None], None]) -> None:
+        """One more who is told."""
+        with self._telling:
+            self._listeners.append(listener)
+
+    def greet(self, tell: Callable[[Message], None]) -> None:
+        """Tell one everything; the others what is new, which they would miss."""
+        with self._telling:
+            self._news()
+            tell(self.source.begin())
+
+    def _news(self) -> None:
+        message = self.source.more()
+        for listener in tuple(self._listeners):
+            try:
+                listener(message)
+            except Exception:  # a widget that has gone takes no news from the others
+                self._listeners.remove(listener)
+
+    def _work(self) -> None:
+        """Tell what is new, until the session is closed."""
+        waited = threading.Event()
+        try:
+            over = False
+            while not over:
+                over = not self._session.alive
+                with self._telling:
+                    self._news()
+                waited.wait(_SECONDS_PER_LOOK)
+        finally:
+            with _MAKING:
+                del _TELLERS[self._session, self._advice]
+            if self._adviser is not None:
+                self._adviser.close()
+
+
+_TELLERS: dict[tuple[Session, bool], _Teller] = {}
+"""Of sessions that are open, with advice and without: however often a cell is run, nothing is looked at twice."""
+
+_MAKING = threading.Lock()
+
+
+def _teller(session: Session, *, advice: bool) -> _Teller:
+    """That of a session."""
+    with _MAKING:
+        if (session, advice) not in _TELLERS:
+            _TELLERS[session, advice] = _Teller(session, advice=advice)
+        return _TELLERS[session, advice]
+
+
 class Talk:
     """Between a session and a widget."""
 
@@ -158,40 +228,21 @@ class Talk:
             advice: whether findings are told.
         """
         self._session, self._send = session, send
-        self._adviser = Adviser(session) if advice else None
-        name = "session" if session.folder is None else session.folder.resolve().name
-        self._source = SessionSource(session, self._adviser, "0", name)
-        self._telling = threading.Lock()
         self._version = 0
-        threading.Thread(target=self._work, name="caviar notebook", daemon=True).start()
+        self._teller = _teller(session, advice=advice)
+        self._teller.add(self._news)
 
     def hear(self, message: Any) -> None:
         """Answer a message: a cell that has just been opened wants all, or asks for JSON; others are commands."""
         if isinstance(message, dict) and message.get("hello"):
-            with self._telling:
-                self._news(self._source.more(), reset=False)
-                self._news(self._source.begin(), reset=True)
+            self._teller.greet(lambda message: self._news(message, reset=True))
         elif isinstance(message, dict) and "fetch" in message:
             threading.Thread(target=self._fetched, args=(message,), name="caviar notebook", daemon=True).start()
         else:
             self._command(message)
 
-    def _work(self) -> None:
-        """Tell what is new, until the session is closed."""
-        waited = threading.Event()
-        try:
-            over = False
-            while not over:
-                over = not self._session.alive
-                with self._telling:
-                    self._news(self._source.more(), reset=False)
-                waited.wait(_SECONDS_PER_LOOK)
-        finally:
-            if self._adviser is not None:
-                self._adviser.close()
-
-    def _news(self, message: Message | None, *, reset: bool) -> None:
-        if message is not None:
+    def _news(self, message: Message | None, *, reset: bool = False) -> None:
+        if message is not None and (reset or self._version):  # who has not been greeted is told everything then
             self._version += 1
             about = {"type": "news", "kind": "session", "reset": reset, "version": self._version, "viewers": 1}
             self._send(about | message)
@@ -199,7 +250,7 @@ class Talk:
     def _fetched(self, message: Message) -> None:
         """What the page would get by HTTP."""
         answers: dict[Any, Callable[[], Message]] = {
-            "api/runs": lambda: {"runs": listed({"0": self._source})},
+            "api/runs": lambda: {"runs": listed({"0": self._teller.source})},
             "api/runs/0/data": lambda: data_view(self._session.split),
         }
         try:
@@ -207,6 +258,11 @@ class Talk:
             status, content = (404, {"error": "There is no such thing."}) if find is None else (200, find())
         except CaviarError as error:
             status, content = 409, {"error": str(error)}
+        except Exception as error:  # whoever asks waits for an answer
+            status, content = (
+                409,
+                {"error": f"This cannot be shown: a fault of caviar ({error!r:.300}). Please report it."},
+            )
         self._send({"type": "fetched", "id": message.get("id"), "status": status, "content": content})
 
     def _command(self, message: Any) -> None:
@@ -225,6 +281,6 @@ class Talk:
             command = command_from(
                 message["command"] if isinstance(message, dict) and "command" in message else message
             )
-            self._source.ask(command, "notebook").add_done_callback(acted)
+            self._teller.source.ask(command, "notebook").add_done_callback(acted)
         except CaviarError as error:
             answer(error=str(error))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import logging
 import os
 import socket
@@ -31,12 +32,10 @@ _CONNECTIONS = 3 * VIEWERS
 _SECONDS_TO_ASK = 10.0
 """Within which a connection has to ask for something."""
 
-_NO_NAMES = ("::1", "0.0.0.0", "::")
-"""Interfaces that are no names under which a server is asked."""
-
 _SECONDS_TO_START = 10.0
 
-_TAKEN = (errno.EADDRINUSE, errno.EACCES)
+_TAKEN = (errno.EADDRINUSE,) if os.name == "posix" else (errno.EADDRINUSE, errno.EACCES)
+"""What says that another process has the port; Windows says it in two ways."""
 
 
 class _Prompt(H11Protocol):
@@ -71,7 +70,8 @@ class Server:
         Args:
             sources: runs.
             port: None tries 8765 and then the next ones; 0 any that is free.
-            host: interface; others than loopback let other machines in, whoever has the token.
+            host: interface; others than loopback let other machines in, whoever has the token. All of them, 0.0.0.0
+                or ::, are no name under which it is reached: give `hosts`.
             hosts: names under which it is reached beside those, such as that of a proxy.
             base: path under which a proxy serves it, such as /caviar.
             data: of runs whose rows are at hand, by id.
@@ -84,9 +84,11 @@ class Server:
             raise BadRun(f"--base must be a path such as /caviar, without a slash at its end, got {base!r}.")
         self._first = PORT if port is None else port
         self._socket = _listen(host, port)
-        self.port = self._socket.getsockname()[1]
-        self.host, self._base = host, base
-        self.access = Access(self.port, [*hosts, *([] if host in _NO_NAMES else [host])], token=token)
+        bound, self.port = self._socket.getsockname()[:2]
+        self._everywhere = ipaddress.ip_address(bound).is_unspecified
+        self.host, self._base, self._named = host, base, bool(hosts)
+        names = [*hosts] if self._everywhere else [*hosts, host]
+        self.access = Access(self.port, [_in_address(name) for name in names], token=token)
         app = application({source.id: source for source in sources}, self.access, data=data, base=base)
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -114,7 +116,7 @@ class Server:
     @property
     def address(self) -> str:
         """The page's address, with its token."""
-        name = "127.0.0.1" if self.host in ("0.0.0.0", "::") else f"[{self.host}]" if ":" in self.host else self.host
+        name = "127.0.0.1" if self._everywhere else _in_address(self.host)
         return f"http://{name}:{self.port}{self._base}/?token={self.access.token}"
 
     def words(self) -> list[str]:
@@ -126,6 +128,11 @@ class Server:
             said.append(
                 f"Other machines can reach it on {self.host}: the token and all that is shown go over the network "
                 "in the clear. Put a proxy with TLS before it, name it with --name, and let only that reach this port."
+            )
+        if self._everywhere and not self._named:
+            said.append(
+                "It answers only under this machine's loopback names and those given with --name, and none was given: "
+                "name what other machines ask for, such as --name 10.0.0.5."
             )
         return said
 
@@ -152,18 +159,44 @@ class Server:
         self._socket.close()
 
     def wait(self) -> None:
-        """Until it ends, by Ctrl-C."""
+        """Until it ends, by Ctrl-C.
+
+        Raises:
+            BadRun: it ended by a failure.
+        """
         while self._thread.is_alive():
             self._thread.join(timeout=0.5)
+        if self._failure is not None:
+            raise BadRun(
+                f"The page must be served until Ctrl-C, but its server ended: {self._failure!r}. Start it again."
+            ) from self._failure
 
     def _run(self) -> None:
         logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         logging.getLogger("websockets").setLevel(logging.CRITICAL)
         try:
             with contextlib.closing(asyncio.new_event_loop()) as loop:
-                loop.run_until_complete(self._server.serve(sockets=[self._socket]))
+                loop.run_until_complete(self._serve())
         except BaseException as error:  # told where it was started
             self._failure = error
+
+    async def _serve(self) -> None:
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:  # what threads work out for nobody is not waited for
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+
+
+def _in_address(name: str) -> str:
+    """A name, or an IP address, as browsers write it in an address."""
+    try:
+        number = ipaddress.ip_address(name)
+    except ValueError:
+        return name
+    return f"[{number}]" if number.version == 6 else name
 
 
 def _listen(host: str, port: int | None) -> socket.socket:
@@ -172,6 +205,11 @@ def _listen(host: str, port: int | None) -> socket.socket:
     Raises:
         BadRun: there is none.
     """
+    if not host.strip():
+        raise BadRun(
+            f"--host must be an address of this machine, got {host!r}, which would let every machine in. "
+            "Leave it out for this machine alone, or give 0.0.0.0 for all."
+        )
     if port is not None and not 0 <= port < 1 << 16:
         raise BadRun(f"--port must be from 0 to 65535, got {port}. 0 takes any that is free.")
     first = PORT if port is None else port
@@ -186,6 +224,8 @@ def _listen(host: str, port: int | None) -> socket.socket:
             found.setblocking(False)
         except OSError as error:
             found.close()
+            if error.errno == errno.EACCES and os.name == "posix":
+                raise BadRun(f"--port {number} needs rights that this user lacks. Take one from 1024 on.") from None
             if error.errno not in _TAKEN:
                 raise BadRun(
                     f"--host must be an address of this machine, but {host} cannot be listened on "

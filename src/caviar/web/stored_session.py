@@ -96,7 +96,7 @@ class StoredSession:
         return Glance(branches, tuple(story.lines), False, (), told)
 
     def _stamp(self) -> object:
-        """What changes when something is written."""
+        """What changes when something is written, or the process that trained has gone."""
         journal = self._folder / "journal.jsonl"
         epochs = [str(file) for file in sorted((self._folder / "epochs").glob("*/epoch-*"))]
-        return (journal.stat().st_size if journal.exists() else 0, epochs)
+        return (journal.stat().st_size if journal.exists() else 0, epochs, self._in_use)

@@ -8,8 +8,8 @@ when there are half as many trials more.
 import dataclasses
 import math
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,6 @@ class StudyView:
         self._most_epochs = 0
         self._generations: dict[int, list[Trial]] = {}
         self._looked_at: list[tuple[int, int]] | None = None
-        self._pool: ThreadPoolExecutor | None = None
         self._asked: Future[dict[str, Any]] | None = None
         self._asked_of = 0
         self._space: dict[str, Any] = {}
@@ -207,14 +206,15 @@ class StudyView:
         """See that what the trials say of the space is known, or worked out."""
         assert self._kept is not None
         if self._asked is not None and self._asked.done():
-            self._space, self._asked = self._asked.result(), None
+            asked, self._asked = self._asked, None
+            if asked.exception() is None:  # otherwise what was known stands, until there are more trials
+                self._space = asked.result()
         if "remarks" in self._kept.content:
             self._space = self._kept.content
             return
         judged = sum(math.isfinite(trial.outcome.criterion) for trial in self._kept.study.trials)
         if self._asked is None and judged >= max(_LEAST, _GROWN * self._asked_of):
-            self._pool = self._pool or ThreadPoolExecutor(1, "caviar importance")
-            self._asked, self._asked_of = self._pool.submit(of_space, self._kept.study), judged
+            self._asked, self._asked_of = _beside(of_space, self._kept.study), judged
 
     def _about(self) -> Message:
         """What the page says of the search itself."""
@@ -257,6 +257,20 @@ class StudyView:
             for epoch in epochs
         ]
         return {"generation": generation, "epochs": epochs, "begun": len(trials), "went_on": went_on}
+
+
+def _beside(work: Callable[[Study], dict[str, Any]], study: Study) -> "Future[dict[str, Any]]":
+    """What a function says of a study, from a thread for which the end of the program does not wait."""
+    found: Future[dict[str, Any]] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(work(study))
+        except BaseException as error:  # told where the result is taken
+            found.set_exception(error)
+
+    threading.Thread(target=run, name="caviar importance", daemon=True).start()
+    return found
 
 
 def _stamp(path: Path) -> tuple[int, int]:

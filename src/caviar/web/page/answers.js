@@ -1,7 +1,7 @@
 // Commands that wait for their answers, by number.
 
 export class Answers {
-  #last = 0;
+  #last = Math.floor(Math.random() * 2 ** 40); // in a notebook each of several views hears the others' answers
   #waiting = new Map();
 
   /** A number for a command, and the promise of its answer: what was done, or the words of a refusal. */

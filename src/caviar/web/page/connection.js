@@ -118,7 +118,7 @@ export class Connection {
   }
 
   #take(answer) {
-    if (!this.#answers.take(answer) && answer.error) this.#onnews({ type: 'failure', error: answer.error }, 0);
+    if (!this.#answers.take(answer) && answer.error && answer.id === null) this.#onnews({ type: 'failure', error: answer.error }, 0);
   }
 
   #lost(event) {

@@ -1,4 +1,5 @@
-// Every command by keyboard. Keys do nothing while somebody types, and `?` shows them all.
+// Every command by keyboard. Keys do nothing while somebody types, and `?` shows them all. One that is held gives its
+// command once; only moving about repeats.
 
 import { el, fill } from './dom.js';
 
@@ -64,11 +65,14 @@ export class Keys {
     if (this.dialog.open && event.key !== '?') return;
     const at = event.target instanceof Element ? event.target : document.body;
     if (typing(at)) return;
-    if ((event.key === ' ' || event.key === 'Enter') && at.closest('button, a, summary, select, input, [role=slider]')) return;
+    if ((event.key === ' ' || event.key === 'Enter') && at.closest('button, a, summary, select, input, [role=slider]')) {
+      if (event.repeat && at.closest('button')) event.preventDefault(); // Enter would press it again and again
+      return;
+    }
     for (const one of this.#bindings) {
       if (!one.keys.includes(event.key)) continue;
       event.preventDefault();
-      one.run(event);
+      if (!event.repeat || one.group !== 'Commands') one.run(event);
       return;
     }
   }
