@@ -272,10 +272,10 @@ def test_a_thread_of_its_own_looks_and_ends_with_the_session():
             while not adviser.advised and time.monotonic() < until:
                 time.sleep(0.01)
             assert adviser.advised
-        assert not adviser._thread.is_alive()
+        assert not adviser._turns.under_way
         left = Adviser(session)
-    left._thread.join(30)
-    assert not left._thread.is_alive()
+    left._turns._thread.join(30)
+    assert not left._turns.under_way
     assert left.failure is None
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import caviar
 from caviar.diagnosis.finding import Finding
+from caviar.errors import BadRun
 from caviar.network.config import Config
 from caviar.remedies.remedy import Remedy
 from caviar.watching.adviser import Advised, Adviser
@@ -53,6 +54,7 @@ class FakeSession:
                 paused=number in self.paused,
                 ended=number in self.ended,
                 kept=(0,),
+                losses=lambda _, values=curve: dict.fromkeys(("train_loss", "dev_loss", "dev_error"), np.array(values)),
             )
             for number, curve in self.curves.items()
         }
@@ -61,10 +63,6 @@ class FakeSession:
         for number, curve in self.curves.items():
             for _ in range(epochs if number not in self.ended | self.paused else 0):
                 curve.append(1.0 - self.levels[number] + self.noise[number, len(curve)])
-
-    def history(self, branch=0):
-        values = np.array(self.curves[branch])
-        return dict.fromkeys(("train_loss", "dev_loss", "dev_error"), values)
 
     def do(self, command, timeout=None, *, who="Python"):
         del timeout
@@ -163,6 +161,49 @@ def test_it_gives_no_more_commands_than_it_may():
     assert session.verbs() == ["branch", "delete", "branch", "delete"]
     assert pilot.over
     assert "5 commands" in pilot.said[-1]
+
+
+def test_what_it_gave_before_a_session_was_gone_on_with_counts():
+    session = FakeSession()
+    session.train(20)
+    bounds = dataclasses.replace(BOUNDS, most_commands=3)
+    run_on(session, flying(session, advised(offer(l2=1.0)), bounds=bounds), turns=8)
+    again = flying(session, advised(offer(l2=2.0)), bounds=bounds)
+    assert not again.turn()
+    assert "3 commands" in again.said[-1]
+
+
+@pytest.mark.parametrize("verb", ["note", "branch"])
+def test_a_journal_that_cannot_be_written_lets_it_wait(verb):
+    session, usual = FakeSession(), FakeSession.do
+
+    def full(command, **how):
+        if command.verb == verb:
+            raise BadRun("Make room.")
+        return usual(session, command, **how)
+
+    session.train(20)
+    session.do = full
+    pilot = flying(session, advised(offer(l2=0.1)))
+    assert [pilot.turn() for _ in range(3)] == [False] * 3
+    assert sum("waits" in line for line in pilot.said) == 1
+    assert not pilot.over
+    del session.do
+    assert pilot.turn()
+    assert [line["verb"] for line in session.lines] == ["note", "branch"]
+
+
+def test_a_network_that_is_deleted_before_it_gets_a_lower_rate_is_let_go():
+    session = FakeSession()
+    session.train(20)
+    pilot, seen = flying(session), session.branches[0]
+    session.curves = {}
+    pilot._steps.extend([lambda: pilot._slow_down(seen, 0), session.alive])
+    assert not pilot.turn()
+    assert "could not act" in pilot.said[-1]
+    assert not pilot._steps
+    assert not pilot.turn()
+    assert "deleted by somebody else" in pilot.said[-1]
 
 
 def test_it_waits_for_room():
@@ -315,7 +356,7 @@ def test_a_thread_of_its_own_acts_and_ends_with_the_session():
         while len(pilot.said) < 2 and time.monotonic() < until:
             time.sleep(0.01)
         assert standing(session.lines).tried == {'{"learning_rate": 0.01}'}
-    pilot._thread.join(30)
-    assert not pilot._thread.is_alive()
+    pilot._turns._thread.join(30)
+    assert not pilot._turns.under_way
     assert pilot.over
     assert "high_variance of branch 0" in pilot.said[0]

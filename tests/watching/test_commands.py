@@ -38,6 +38,7 @@ def test_every_command_is_a_line_of_json_and_back(verb):
         ({"verb": "nudge", "branch": 0, "settings": {"learningrate": 1}}, "Did you mean 'learning_rate'?"),
         ({"verb": "nudge", "branch": 0, "settings": {"seed": 1}}, "seed cannot change"),
         ({"verb": "pause", "settings": {"l2": 1}}, "changes no settings"),
+        ({"verb": "note", "text": "half \ud83d"}, "UTF-8"),
         ({"verb": "rewind", "branch": 0}, "the epoch to go back to"),
         ({"verb": "rewind", "branch": 0, "epoch": -1}, "the epoch to go back to"),
         ({"verb": "rewind", "branch": 0, "epoch": True}, "the epoch to go back to"),

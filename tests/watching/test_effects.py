@@ -229,10 +229,10 @@ class FakeSession:
 
     @property
     def branches(self):
-        return dict.fromkeys(self.curves)
-
-    def history(self, branch=0):
-        return self.curves[branch]
+        return {
+            number: SimpleNamespace(branch=SimpleNamespace(epochs=len(own["dev_loss"])), losses=lambda _, own=own: own)
+            for number, own in self.curves.items()
+        }
 
 
 def test_what_a_rewind_or_a_deletion_takes_away_is_remembered():
@@ -254,6 +254,33 @@ def test_what_a_rewind_or_a_deletion_takes_away_is_remembered():
     assert (copied.verdict, copied.controlled) == ("better", True)
     assert (nudged.verdict, nudged.controlled) == ("worse", True)
     assert effects(session.lines, session.curves, DEV)[0].controlled is False
+
+
+def test_a_branch_that_is_deleted_while_one_looks_is_no_failure():
+    class Deleted(FakeSession):
+        """Branch 1 is deleted as soon as one has looked."""
+
+        @property
+        def branches(self):
+            found = super().branches
+            self.curves.pop(1, None)
+            return found
+
+    session = Deleted()
+    session.lines, session.curves = journal(copy(20, l2=0.1)), {0: curves(np.ones(40)), 1: curves(np.ones(40))}
+    (found,) = Remembered().of(session)
+    assert found.controlled
+
+
+def test_the_curves_of_the_last_twenty_rewinds_are_remembered():
+    session, remembered, acts = FakeSession(), Remembered(), [nudge(10)]
+    session.curves = {0: curves(np.ones(40))}
+    for _ in range(25):
+        session.lines = journal(*acts)
+        remembered.of(session)
+        acts.append(rewind(40, 20))
+    assert list(remembered._past) == list(range(5, 25))
+    assert all(set(past) == {"train_loss", "dev_loss", "dev_error"} for past in remembered._past.values())
 
 
 def test_changes_are_followed_through_copies_and_rewinds():

@@ -265,6 +265,7 @@ def test_a_diverged_network_waits_and_can_go_back():
 def test_kept_epochs_share_their_curves(monkeypatch):
     """Memory grows with the curves of a branch, not with forty copies of them."""
     monkeypatch.setattr("caviar.watching.session._SECONDS_PER_KEPT", 0.0)
+    monkeypatch.setattr("caviar.watching.session._TIMES_KEPT", 0.0)
     with watch(SPLIT, SMALL.changed(epochs=60)) as session:
         assert session.wait(60)
         kept = session._kept[0]
@@ -277,6 +278,7 @@ def test_kept_epochs_share_their_curves(monkeypatch):
 
 def test_kept_epochs_are_few_and_the_first_last_and_best_among_them(tmp_path, monkeypatch):
     monkeypatch.setattr("caviar.watching.session._SECONDS_PER_KEPT", 0.0)
+    monkeypatch.setattr("caviar.watching.session._TIMES_KEPT", 0.0)
     with watch(SPLIT, LONG, folder=tmp_path / "run") as session:
         while session.branches[0].branch.epochs < 3_000:
             time.sleep(0.01)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +13,9 @@ from caviar.errors import BadCommand
 from caviar.reporting.run_folder import read_run
 from caviar.watching.commands import Command
 from caviar.watching.journal import Journal
+from caviar.watching.session import Seen
 from caviar.watching.terminal import HELP, command_of
+from caviar.watching.watching_run import _hint
 
 
 @pytest.mark.parametrize(
@@ -106,6 +109,7 @@ def test_ctrl_c_leaves_a_session_that_goes_on(tmp_path):
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
     assert read_run(tmp_path / "run")["asked"]["command"] == "watch"
+    assert "learning rate" in (tmp_path / "run" / "report.html").read_text()
     assert [line["verb"] for line in Journal(tmp_path / "run" / "journal.jsonl").lines] == ["nudge", "stop", "end"]
     again = subprocess.run(
         [sys.executable, "-m", "caviar.cli", "watch", "--resume", str(tmp_path / "run"), "--json"],
@@ -134,3 +138,13 @@ def test_what_is_at_fault_is_one_line(arguments, code, words, capsys):
     assert main(arguments) == code
     told = capsys.readouterr().err.strip().splitlines()
     assert words in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("paused", "steps", "lines", "told"),
+    [(True, 0, [], "It waits, paused"), (True, 9, [], "where it was left"), (False, 0, [{}], None)],
+)
+def test_who_waits_is_told_what_to_type(paused, steps, lines, told):
+    first = Seen(SimpleNamespace(steps=steps), paused=paused, ended=False, kept=())
+    said = _hint(SimpleNamespace(branches={0: first}, lines=lines))
+    assert [told in line and line.endswith("Type resume.") for line in said] == ([] if told is None else [True])

@@ -84,9 +84,9 @@ class Feed:
             rows = np.where(rows < 0, -1, np.arange(rows.size, dtype=np.int32).reshape(rows.shape))
         return Steps(n, rates, shares, rows, block)
 
-    def rates_at_ends(self, place: int, epochs: int) -> Numbers:
-        """The learning rate of the last step of each of the first epochs, shape (epochs,)."""
-        return self._rates(place, self.steps_per_epoch * np.arange(1, epochs + 1))
+    def rates_at_ends(self, place: int, epochs: int, *, first: int = 0) -> Numbers:
+        """The learning rate of the last step of each of the first epochs after `first`, shape (epochs - first,)."""
+        return self._rates(place, self.steps_per_epoch * np.arange(first + 1, epochs + 1))
 
     def _rates(self, place: int, numbers: Whole) -> Numbers:
         return learning_rates(

@@ -11,7 +11,6 @@ place: it changes no bit of the training, and where it fails, the failure is tol
 """
 
 import dataclasses
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
@@ -31,6 +30,7 @@ from caviar.watching.lives import changes_of
 from caviar.watching.offers import Offer, offers
 from caviar.watching.session import Seen, Session
 from caviar.watching.timely import look
+from caviar.watching.turns import Turns
 
 _REST, _LEAST = 30.0, 2.0
 """Times a look, and seconds, between its end and the next one."""
@@ -119,16 +119,13 @@ class Adviser:
         self._told_failure: str | None = None
         self._numbers: dict[tuple[int, str], int] = {}
         self._offers: dict[int, tuple[int, Offer]] = {}
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="caviar adviser", daemon=True)
+        self._turns = Turns(self.turn, seconds=_TURNS, goes_on=lambda: session.alive, name="caviar adviser")
         if begin:
-            self._thread.start()
+            self._turns.begin()
 
     def close(self) -> None:
         """Look no more."""
-        self._closed.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._turns.close()
 
     def __enter__(self) -> Self:
         return self
@@ -184,10 +181,6 @@ class Adviser:
         if tries:
             return f"{told} What may help: {', '.join(tries)}."
         return f"{told} {advised.remedies[0].why_not}" if advised.remedies else told
-
-    def _work(self) -> None:
-        while not self._closed.wait(_TURNS) and self._session.alive:
-            self.turn()
 
     def turn(self) -> bool:
         """Look at the branch whose turn it is, if it is time; whether one was looked at."""

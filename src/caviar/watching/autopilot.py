@@ -18,8 +18,9 @@ Source: Wu et al. 2018 (understanding short-horizon bias).
 """
 
 import json
-import threading
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from caviar.errors import BadCommand, BadConfig, BadRun
@@ -32,6 +33,7 @@ from caviar.watching.commands import Command, Verb
 from caviar.watching.effects import Effect, effects
 from caviar.watching.offers import sound_epoch
 from caviar.watching.session import Done, Seen, Session
+from caviar.watching.turns import Turns
 
 __all__ = ["Autopilot", "Bounds", "Experiment", "Standing", "bounds_from", "standing"]
 
@@ -117,19 +119,17 @@ class Autopilot:
         self._session, self._adviser, self._bounds = session, adviser, bounds
         self.said: list[str] = []
         self.over = False
-        self._first = len(session.lines)
         self._refused: set[str] = set()
+        self._steps: deque[Callable[[], object]] = deque()
+        self._waits = False
         self._told = 0
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="caviar autopilot", daemon=True)
+        self._turns = Turns(self.turn, seconds=_TURNS, goes_on=lambda: not self.over, name="caviar autopilot")
         if begin:
-            self._thread.start()
+            self._turns.begin()
 
     def close(self) -> None:
         """Act no more; a copy that is not judged yet stays as it is."""
-        self._closed.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._turns.close()
 
     def __enter__(self) -> Self:
         return self
@@ -143,19 +143,22 @@ class Autopilot:
         self._told += len(found)
         return found
 
-    def _work(self) -> None:
-        while not self._closed.wait(_TURNS) and not self.over:
-            self.turn()
-
     def turn(self) -> bool:
         """Do what is next, if anything is; whether a command was given."""
         if self.over:
             return False
         try:
-            return self._turn()
+            acted = self._turn()
+            self._waits = self._waits and not acted
+            return acted
         except BadRun as error:
-            self._end(f"The session takes no more commands: {error}", note=False)
+            if not self._session.alive:
+                self._end(f"The session takes no more commands: {error}", note=False)
+            elif not self._waits:  # such as a full disk: what is left to do is tried again
+                self._waits = True
+                self._say(f"It waits until the session can write its journal: {error}")
         except (BadCommand, BadConfig) as error:  # a person was faster, such as with a deletion
+            self._steps.clear()
             self._say(f"It could not act: {error}")
         except Exception as error:  # told, never hidden; the session goes on
             self._end(f"It failed: {error!r:.300}".replace("\n", " "), note=False)
@@ -165,14 +168,25 @@ class Autopilot:
         if not self._session.alive:
             self._end("The session is over.", note=False)
             return False
-        at, branches = standing(self._session.lines), self._session.branches
+        if self._steps:
+            return self._carry_on()
+        lines = self._session.lines
+        at, branches = standing(lines), self._session.branches
         if at.experiment is not None and {at.experiment.base, at.experiment.copy} <= branches.keys():
-            return self._judge(at.experiment, branches)
+            return self._judge(at.experiment, lines, branches)
         seen = branches.get(at.current)
         if seen is None or seen.ended:
             self._end(f"Branch {at.current} was {'deleted' if seen is None else 'stopped'} by somebody else.")
             return False
         return False if seen.paused else self._go_on(seen, at)
+
+    def _carry_on(self, *steps: Callable[[], object]) -> bool:
+        """Take some steps one after the other; those that cannot be written are left for a later turn."""
+        self._steps.extend(steps)
+        while self._steps:
+            self._steps[0]()
+            self._steps.popleft()
+        return True
 
     def _go_on(self, seen: Seen, at: Standing) -> bool:
         """What is next for its network, of which no copy is compared."""
@@ -205,36 +219,38 @@ class Autopilot:
                     continue
                 name = advised.finding.name
                 self._refused.add(key)  # what cannot be is not asked for again and again
-                self._note(
+                why = (
                     f"{name} of branch {branch.number}: {IN_A_LINE[name]}. A copy with {_settings(offer.settings)} is "
                     f"tried beside it for {epochs} epochs. {offer.remedy.reason}"
                 )
-                self._do("branch", branch.number, settings=offer.settings)
-                return True
+                begin = partial(self._do, "branch", branch.number, settings=offer.settings)
+                return self._carry_on(partial(self._note, why), begin)
         return False
 
-    def _judge(self, experiment: Experiment, branches: Mapping[int, Seen]) -> bool:
+    def _judge(self, experiment: Experiment, lines: Sequence[Mapping[str, Any]], branches: Mapping[int, Seen]) -> bool:
         """Compare the two once they have trained for long enough, and keep the better one."""
         base, copy = branches[experiment.base], branches[experiment.copy]
         common = min(base.branch.epochs, copy.branch.epochs) - experiment.born
         lasting = base.branch.status == copy.branch.status == "training"
         if (lasting and common < self._epochs(base)) or base.paused or copy.paused:
             return False
-        found = self._effect(experiment)
+        found = self._effect(experiment, lines, branches)
         told = "too few epochs to compare them." if found is None else found.words
         if found is not None and found.verdict == "better":
-            self._note(f"Branch {experiment.copy} is better and goes on, branch {experiment.base} is stopped. {told}")
-            self._do("stop", experiment.base)
+            why = f"Branch {experiment.copy} is better and goes on, branch {experiment.base} is stopped. {told}"
+            act = partial(self._do, "stop", experiment.base)
         else:
-            self._note(f"Branch {experiment.copy} is not shown to be better and is deleted. {told}")
-            self._do("delete", experiment.copy)
-        return True
+            why = f"Branch {experiment.copy} is not shown to be better and is deleted. {told}"
+            act = partial(self._do, "delete", experiment.copy)
+        return self._carry_on(partial(self._note, why), act)
 
-    def _effect(self, experiment: Experiment) -> Effect | None:
-        session = self._session
+    def _effect(
+        self, experiment: Experiment, lines: Sequence[Mapping[str, Any]], branches: Mapping[int, Seen]
+    ) -> Effect | None:
+        split = self._session.split
         level = 1 - _ERROR / (self._bounds.most_commands // 2)
-        curves = {number: session.history(number) for number in (experiment.base, experiment.copy)}
-        found = effects(session.lines, curves, session.split, level=level)
+        curves = {number: branches[number].losses(split) for number in (experiment.base, experiment.copy)}
+        found = effects(lines, curves, split, level=level)
         return next((one for one in found if one.line == experiment.line and one.controlled), None)
 
     def _repair(self, seen: Seen) -> bool:
@@ -245,22 +261,37 @@ class Autopilot:
         if why or back is None:
             self._end(f"Branch {number} has diverged, and {why}.")
             return False
-        self._note(f"Branch {number} has diverged: back to epoch {back}, its best kept one, at a third of the rate.")
         before = len(self._session.lines)
-        self._do("pause", number)  # it would train on at the old rate until the nudge comes
-        self._do("rewind", number, epoch=back)
-        config = self._session.branches[number].branch.config
-        rate = min(config.rate, seen.branch.config.rate)
+        return self._carry_on(
+            partial(
+                self._note,
+                f"Branch {number} has diverged: back to epoch {back}, its best kept one, at a third of the rate.",
+            ),
+            partial(self._do, "pause", number),  # it would train on at the old rate until the nudge comes
+            partial(self._do, "rewind", number, epoch=back),
+            partial(self._slow_down, seen, back),
+            partial(self._resume, number, before),
+        )
+
+    def _slow_down(self, diverged: Seen, back: int) -> None:
+        """Lower the rate of a network that has gone back, if it may be lowered."""
+        number = diverged.branch.number
+        now = self._session.branches.get(number)
+        if now is None:
+            raise BadCommand(f"Branch {number} must be there to get a lower rate, but it was deleted. It is let go.")
+        rate = min(now.branch.config.rate, diverged.branch.config.rate)
         low = (self._bounds.settings["learning_rate"] or (0.0, 0.0))[0]
         settings = {"learning_rate": max(float(f"{rate / _SLOWER:.3g}"), low)}
-        if settings["learning_rate"] >= rate or self._bounds.outside(settings, config):
+        if settings["learning_rate"] >= rate or self._bounds.outside(settings, now.branch.config):
             self._end(f"Branch {number} waits at epoch {back}, paused: no lower rate is within the bounds.")
-            return True
-        self._do("nudge", number, settings=settings)
+        else:
+            self._do("nudge", number, settings=settings)
+
+    def _resume(self, number: int, before: int) -> None:
+        """Let a network that was paused at line `before` train on, unless it is to wait or a person paused it."""
         pauses = (line for line in self._session.lines[before:] if line["verb"] == "pause" and line.get("who") != WHO)
-        if not any(line.get("branch") in (None, number) for line in pauses):
+        if not self.over and not any(line.get("branch") in (None, number) for line in pauses):
             self._do("resume", number)
-        return True
 
     def _no_repair(self) -> str:
         """Why it cannot mend a network that has diverged; "" where it can."""
@@ -275,8 +306,8 @@ class Autopilot:
 
     @property
     def _left(self) -> int:
-        """Commands that it may still give."""
-        own = [line for line in self._session.lines[self._first :] if line.get("who") == WHO]
+        """Commands that it may still give: what it gave before a session was gone on with counts."""
+        own = [line for line in self._session.lines if line.get("who") == WHO]
         return self._bounds.most_commands - sum(line["verb"] in _COUNTED for line in own)
 
     def _do(

@@ -25,6 +25,7 @@ from caviar.training.plan import hyperparameters, inputs_of, last_epoch, program
 from caviar.training.program import empty_record
 from caviar.training.record import Run
 from caviar.training.step import Data, Measures, State
+from caviar.watching.growing import Room
 
 Status = Literal["training", "finished", "stopped", "diverged"]
 
@@ -41,6 +42,7 @@ class Branch:
         state: arrays of one network, padded as its program wants them.
         measured: what was recorded, one value per epoch.
         rates: the learning rate of the last step of each epoch.
+        room: in which `measured` and `rates` lie, if they grew there.
     """
 
     number: int
@@ -50,6 +52,7 @@ class Branch:
     state: State
     measured: Measures
     rates: Numbers
+    room: Room = dataclasses.field(default_factory=Room, repr=False)
 
     @property
     def epochs(self) -> int:
@@ -152,18 +155,19 @@ def _call(split: Split, lane: Lane, branches: Sequence[Branch], n: int, data: Da
             alone = lanes([branch.config], split)[0]
             gone += _call(split, alone, [branch], trained * per_epoch - at, data)
             continue
-        gone.append(
-            dataclasses.replace(
-                branch,
-                steps=at + steps.n,
-                state=_one(state, slot),
-                measured=jax.tree.map(
-                    lambda old, new, s=slot: np.concatenate([old, new[s, : after - before]]), branch.measured, record
-                ),
-                rates=np.concatenate([branch.rates, calls.feed.rates_at_ends(slot, after)[before:]]),
-            )
-        )
+        measured = jax.tree.map(lambda new, s=slot: new[s, : after - before], record)
+        rates = calls.feed.rates_at_ends(slot, after, first=before)
+        grown = _grown(branch, measured, rates) if after > before else branch
+        gone.append(dataclasses.replace(grown, steps=at + steps.n, state=_one(state, slot)))
     return gone
+
+
+def _grown(branch: Branch, measured: Measures, rates: Numbers) -> Branch:
+    """The branch with the curves of some more epochs."""
+    old, structure = jax.tree.flatten((branch.measured, branch.rates))
+    room, curves = branch.room.extended(old, jax.tree.leaves((measured, rates)))
+    measured, rates = jax.tree.unflatten(structure, curves)
+    return dataclasses.replace(branch, measured=measured, rates=rates, room=room)
 
 
 def _one(state: State, slot: int) -> State:

@@ -69,6 +69,8 @@ class Command:
             )
         if not isinstance(self.text, str) or bool(self.text.strip()) != (self.verb == "note"):
             raise BadCommand(f"note needs words and the other commands none, got {self.verb} with {self.text!r}.")
+        if any("\ud800" <= letter <= "\udfff" for letter in self.text):
+            raise BadCommand(f"A note must be text that can be written as UTF-8, got {self.text!r:.80}. Type it anew.")
         if len(self.text) > _TEXT:
             raise BadCommand(f"A note must have at most {_TEXT:,} characters, got {len(self.text):,}. Shorten it.")
 

@@ -25,6 +25,7 @@ from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.reporting import words
 from caviar.watching.lives import Change, Curves, Life, lives
+from caviar.watching.session import Seen
 from caviar.watching.shifts import FEWEST, LEVEL, Shift, beyond_trend, mean_of
 
 Verdict = Literal["better", "worse", "no difference beyond noise", "too early"]
@@ -37,6 +38,12 @@ _BEHIND = 3
 
 FEWEST_PAIRED = 8
 """Epochs that two networks must have in common."""
+
+_JUDGED = ("nudge", "branch")
+"""Commands that have an effect."""
+
+_MOST_PAST = 20
+"""Rewinds and deletions of which the curves that they took away are remembered."""
 
 _OTHER_LOSS = {"loss", "output", "huber_delta"}
 """Settings with which a loss is another measure."""
@@ -111,7 +118,7 @@ def effects(
     known = lives(lines, histories, past)
     found = []
     for line in lines:
-        if line["verb"] not in ("nudge", "branch"):
+        if line["verb"] not in _JUDGED:
             continue
         number = line["new"] if line["verb"] == "branch" else line["branch"]
         own = _life_of(line["line"], number, known)
@@ -124,7 +131,7 @@ class Watched(Protocol):
     """What `Remembered` reads of a `Session`."""
 
     @property
-    def branches(self) -> Mapping[int, Any]:
+    def branches(self) -> Mapping[int, Seen]:
         """Those that are there, by number."""
         ...
 
@@ -136,10 +143,6 @@ class Watched(Protocol):
     @property
     def split(self) -> Split:
         """The data."""
-        ...
-
-    def history(self, branch: int = 0) -> Curves:
-        """The curves of a branch."""
         ...
 
 
@@ -157,30 +160,38 @@ class Remembered:
         """
         self._level = level
         self._past: dict[int, Curves] = {}
-        self._last: dict[int, Curves] = {}
+        self._last: dict[int, Seen] = {}
         self._lines = 0
         self._found: tuple[Effect, ...] = ()
 
     def of(self, session: Watched) -> tuple[Effect, ...]:
         """The effects as they are; the same tuple where nothing has changed."""
+        branches, split = dict(session.branches), session.split
         lines = list(session.lines)
-        histories = {number: session.history(number) for number in session.branches}
         left = set[int]()
         for line in lines[self._lines :]:
             if line["verb"] in ("rewind", "delete") and line["branch"] not in left:
                 left.add(line["branch"])
                 if line["branch"] in self._last:
-                    self._past[line["line"]] = self._last[line["branch"]]
-        same = len(lines) == self._lines and _lengths(histories) == _lengths(self._last)
-        self._lines, self._last = len(lines), histories
-        if not same:
-            found = tuple(effects(lines, histories, session.split, past=self._past, level=self._level))
+                    self._past[line["line"]] = _judged(self._last[line["branch"]], split)
+        self._past = dict(list(self._past.items())[-_MOST_PAST:])
+        same = len(lines) == self._lines and _lengths(branches) == _lengths(self._last)
+        self._lines, self._last = len(lines), branches
+        if not same and any(line["verb"] in _JUDGED for line in lines):
+            histories = {number: _judged(seen, split) for number, seen in branches.items()}
+            found = tuple(effects(lines, histories, split, past=self._past, level=self._level))
             self._found = self._found if found == self._found else found
         return self._found
 
 
-def _lengths(histories: Mapping[int, Curves]) -> dict[int, int]:
-    return {number: len(curves["train_loss"]) for number, curves in histories.items()}
+def _judged(seen: Seen, split: Split) -> Curves:
+    """The curves of a branch that may be compared."""
+    known, rows = seen.losses(split), "dev" if split.n_dev else "train"
+    return {name: known[name] for name in {"train_loss", f"{rows}_loss", f"{rows}_error"}}
+
+
+def _lengths(branches: Mapping[int, Seen]) -> dict[int, int]:
+    return {number: seen.branch.epochs for number, seen in branches.items()}
 
 
 def _life_of(line: int, number: int, known: Sequence[Life]) -> Life | None:

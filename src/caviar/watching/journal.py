@@ -28,6 +28,7 @@ class Journal:
         """
         self._path = path
         self.lines: list[dict[str, Any]] = [] if path is None else lines_of(path, mend=True)
+        self._torn_at: int | None = None
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line.
@@ -36,8 +37,30 @@ class Journal:
             BadRun: there is no room, or the file cannot be written; nothing of the line is left.
         """
         if self._path is not None:
-            _append(self._path, json.dumps(line).encode() + b"\n")
+            self._append(self._path, json.dumps(line).encode() + b"\n")
         self.lines.append(dict(line))
+
+    def _append(self, path: Path, line: bytes) -> None:
+        size = None
+        try:
+            if self._torn_at is not None:
+                os.truncate(path, self._torn_at)
+                self._torn_at = None
+            size = path.stat().st_size if path.exists() else 0
+            with path.open("ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            if size is not None and path.exists():
+                try:
+                    os.truncate(path, size)
+                except OSError:
+                    self._torn_at = size  # cut before the next line is written
+            raise BadRun(
+                f"The journal of a session needs room in a file that can be written, but {path} cannot be "
+                f"({error.strerror or error}). Make room, and give the command again."
+            ) from None
 
 
 def lines_of(path: Path, *, mend: bool = False) -> list[dict[str, Any]]:
@@ -66,19 +89,3 @@ def lines_of(path: Path, *, mend: bool = False) -> list[dict[str, Any]]:
             "it, or begin another session."
         ) from None
     return lines
-
-
-def _append(path: Path, line: bytes) -> None:
-    size = path.stat().st_size if path.exists() else 0
-    try:
-        with path.open("ab") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        if path.exists():
-            os.truncate(path, size)
-        raise BadRun(
-            f"The journal of a session needs room in a file that can be written, but {path} cannot be "
-            f"({error.strerror or error}). Make room, and give the command again."
-        ) from None

@@ -4,9 +4,10 @@ There are more of them near the end than near the start: when they become too ma
 largest step back grows least. The first, the last and the best are never dropped.
 """
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ MOST = 40
 """Kept epochs of a branch."""
 
 MOST_BYTES = 1 << 30
-"""Of all kept epochs of a branch together."""
+"""Of all kept epochs of a branch together, with their curves."""
 
 
 class Kept:
@@ -33,9 +34,12 @@ class Kept:
         """None yet.
 
         Args:
-            folder: made when the first is kept; None: they are in memory only.
+            folder: made when the first is kept; None: they are in memory only. What a process left half written
+                when it was killed is removed.
         """
         self._folder = folder
+        for left in () if folder is None else folder.glob(".epoch-*"):
+            _remove(left)
         self._branches: dict[int, Branch] = {}
 
     @property
@@ -56,17 +60,26 @@ class Kept:
         if self._folder is not None:
             _save(self._folder, branch, about)
         self._branches[branch.epochs] = branch
-        self._share_curves(branch)
-        size = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(branch.state))
-        while len(self._branches) > max(4, min(MOST, MOST_BYTES // max(1, size))):
+        self.share_curves(branch)
+        while len(self._branches) > (MOST if self._bytes <= MOST_BYTES else 4):
             self._drop(_least_missed(self.epochs, branch.best_epoch))
 
-    def _share_curves(self, branch: Branch) -> None:
-        """Let all earlier epochs have their curves in those of the last one, which begin alike."""
+    @property
+    def _bytes(self) -> int:
+        """Of all together; on disk each has its own curves, in memory they share them."""
+        own = self._branches.values() if self._folder is not None else [self._branches[self.epochs[-1]]]
+        return _bytes([branch.state for branch in self._branches.values()]) + _bytes(
+            [(branch.measured, branch.rates) for branch in own]
+        )
+
+    def share_curves(self, branch: Branch) -> None:
+        """Let all earlier epochs have their curves in those of a later one, which begin alike."""
         for epoch, earlier in self._branches.items():
             if epoch < branch.epochs:
                 measured = jax.tree.map(lambda values, n=epoch: values[:n], branch.measured)
-                self._branches[epoch] = dataclasses.replace(earlier, measured=measured, rates=branch.rates[:epoch])
+                self._branches[epoch] = dataclasses.replace(
+                    earlier, measured=measured, rates=branch.rates[:epoch], room=branch.room
+                )
 
     def adopt(self, branch: Branch) -> None:
         """Count with an epoch that the folder holds."""
@@ -88,7 +101,17 @@ class Kept:
     def _drop(self, epoch: int) -> None:
         del self._branches[epoch]
         if self._folder is not None:
-            _file(self._folder, epoch).unlink(missing_ok=True)
+            _remove(_file(self._folder, epoch))
+
+
+def _remove(path: Path) -> None:
+    """A file that cannot be removed is left: `not_left_behind` tells what counts."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _bytes(tree: Any) -> int:
+    return sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(tree))
 
 
 def _least_missed(epochs: list[int], best: int) -> int:
@@ -126,6 +149,17 @@ def about_kept(folder: Path) -> dict[int, dict[str, Any]]:
                 found[int(path.stem.removeprefix("epoch-"))] = json.loads(file.metadata()["about"])
         except (SafetensorError, OSError, KeyError, ValueError, TypeError):
             continue
+    return found
+
+
+def not_left_behind(
+    about: Mapping[int, Mapping[str, Any]], number: int, lines: Sequence[Mapping[str, Any]]
+) -> dict[int, Mapping[str, Any]]:
+    """The kept epochs of a branch without those that a rewind of the journal has left behind."""
+    found = dict(about)
+    for at, line in enumerate(lines):
+        if line["verb"] == "rewind" and line["branch"] == number:
+            found = {epoch: one for epoch, one in found.items() if epoch <= line["epoch"] or one["line"] > at}
     return found
 
 

@@ -17,6 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from safetensors import SafetensorError
+
+from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.errors import BadCommand, BadConfig, BadRun, CaviarError
 from caviar.network.config import Config
@@ -29,7 +32,7 @@ from caviar.watching.branches import Branch, advance, begin, block, digest, hist
 from caviar.watching.changes import changed_config, compiles, waits_for_epoch
 from caviar.watching.commands import Command
 from caviar.watching.journal import Journal
-from caviar.watching.kept import Kept, about_kept, recalled
+from caviar.watching.kept import Kept, about_kept, not_left_behind, recalled
 from caviar.watching.steering import STEERS, Known, retraced, steered
 
 PYTHON = "Python"
@@ -41,8 +44,8 @@ _SECONDS_PER_CALL = 0.05
 _LOOKS_UP, _IDLE = 0.02, 0.5
 """Seconds after which a session in which nothing trains looks up: while a program is compiled, and otherwise."""
 
-_SECONDS_PER_KEPT = 0.5
-"""Between two kept epochs of a branch, at least."""
+_SECONDS_PER_KEPT, _TIMES_KEPT = 0.5, 20.0
+"""Between two kept epochs of a branch, at least: seconds, and times what keeping one of every branch takes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +70,10 @@ class Seen:
     def trains(self) -> bool:
         """Whether it takes steps."""
         return not self.paused and not self.ended and self.branch.status == "training"
+
+    def losses(self, split: Split) -> dict[str, Numbers]:
+        """Losses and errors as in `Run.history`, without what layers measure."""
+        return history(dataclasses.replace(self.branch, measured=self.branch.measured._replace(layers=None)), split)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +143,8 @@ class Session:
             self._leave()
             raise
         self._asked_for: queue.SimpleQueue[Asked] = queue.SimpleQueue()
+        self._unanswered: set[Future[Done]] = set()
+        self._door, self._over = threading.Lock(), False
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="caviar watch", daemon=True)
         self._look()
@@ -154,6 +163,8 @@ class Session:
         self._marks: dict[Config, str] = {}
         self._pace: dict[tuple[str, int], int] = {}
         self._last_kept: dict[int, float] = {}
+        self._keeping: dict[int, float] = {}
+        self._troubles: dict[int, str] = {}
         first, lines = begin(self._split, self._config), self._journal.lines
         self._next = 1 + max((line["new"] for line in lines if line["verb"] == "branch"), default=0)
         known = self._known(first) if lines or (path and (path / "epochs").exists()) else {}
@@ -168,12 +179,16 @@ class Session:
         self._ended &= set(self._branches)
         for number in self._branches:
             self._kept[number] = Kept(self._place(number))
-            for epoch in sorted(about_kept(folder)) if (folder := self._place(number)) and folder.exists() else ():
+            about = about_kept(folder) if (folder := self._place(number)) and folder.exists() else {}
+            for epoch in not_left_behind(about, number, lines):
                 if (back := self._on_disk(number, epoch)) is not None:
                     self._kept[number].adopt(back)
         for branch in self._branches.values():
             self._kept[branch.number].forget_after(branch.epochs)  # a kill may come before what a rewind leaves behind
+            self._kept[branch.number].share_curves(branch)
             self._keep(branch, now=True)
+        if self._troubles:
+            raise BadRun(self.trouble)
 
     def _place(self, number: int) -> Path | None:
         return None if self._folder is None else self._folder.path / "epochs" / f"branch-{number}"
@@ -195,8 +210,9 @@ class Session:
         for number in numbers:
             place = self._place(number)
             about = about_kept(place) if place is not None and place.exists() else {}
-            if about and (branch := self._on_disk(number, max(about))) is not None:
-                found[number] = Known(about[max(about)]["line"], branch)
+            last = max(about, key=lambda epoch: (about[epoch]["line"], epoch), default=0)
+            if about and (branch := self._on_disk(number, last)) is not None:
+                found[number] = Known(about[last]["line"], branch)
         return found
 
     @property
@@ -217,7 +233,12 @@ class Session:
     @property
     def alive(self) -> bool:
         """Whether it takes commands."""
-        return self._thread.is_alive()
+        return not self._over
+
+    @property
+    def trouble(self) -> str | None:
+        """Why epochs are not kept at present, such as a full disk; training goes on. None where they are."""
+        return next(iter(self._troubles.copy().values()), None)
 
     def ask(self, command: Command, who: str = PYTHON) -> "Future[Done]":
         """Hand in a command without waiting.
@@ -233,9 +254,13 @@ class Session:
             BadRun: the session is over.
         """
         acted: Future[Done] = Future()
-        if not self._thread.is_alive():
-            raise BadRun("The session is over. Begin another one, or go on with its folder.") from self._failure
-        self._asked_for.put(Asked(command, who, acted))
+        acted.set_running_or_notify_cancel()  # nobody can take a command back
+        with self._door:
+            if self._over:
+                raise BadRun("The session is over. Begin another one, or go on with its folder.") from self._failure
+            self._unanswered.add(acted)
+            acted.add_done_callback(self._unanswered.discard)
+            self._asked_for.put(Asked(command, who, acted))
         return acted
 
     def do(self, command: Command, timeout: float | None = None, *, who: str = PYTHON) -> Done:
@@ -252,15 +277,7 @@ class Session:
             BadRun: the journal or a kept epoch cannot be written, or the session is over.
             TimeoutError: it has not acted yet.
         """
-        acted = self.ask(command, who)
-        while True:
-            try:
-                return acted.result(timeout=0.2 if timeout is None else timeout)
-            except TimeoutError:
-                if acted.done() or timeout is not None:
-                    raise
-                if not self._thread.is_alive() and not acted.done():
-                    raise BadRun("The session ended before the command acted.") from self._failure
+        return self.ask(command, who).result(timeout)
 
     def pause(self, branch: int | None = None) -> Done:
         """Let a branch, or all, stand still."""
@@ -365,17 +382,21 @@ class Session:
                 over = self._obey()
                 if not over:
                     self._train()
+                    self._keep_again()
                     self._look()
             self._journal.write(self._line({"verb": "end", "branches": self._standing()}))
         except BaseException as error:  # told to whoever asks next
             self._failure = error
-        finally:
+        with self._door:
+            self._over = True
+        for acted in tuple(self._unanswered):
+            ended = BadRun("The session ended before the command acted. Go on with its folder, and give it again.")
+            ended.__cause__ = self._failure
+            acted.set_exception(ended)
+        try:
             self._leave()
-            left = [asked.acted for commands in self._waiting.values() for asked in commands]
-            while not self._asked_for.empty():
-                left.append(self._asked_for.get().acted)
-            for acted in left:
-                acted.set_exception(BadRun("The session ended before the command acted."))
+        except Exception as error:  # the first failure is the one to tell
+            self._failure = self._failure or error
 
     def _leave(self) -> None:
         self._beside.shutdown(wait=True, cancel_futures=True)
@@ -395,7 +416,11 @@ class Session:
                 break
             still = False
             if asked.command.verb == "stop" and asked.command.branch is None:
-                self._journal.write(self._line(asked.command.plain(), asked.who))
+                try:
+                    self._journal.write(self._line(asked.command.plain(), asked.who))
+                except CaviarError as error:  # it ends even so, as after a kill
+                    asked.acted.set_exception(error)
+                    raise
                 asked.acted.set_result(Done(asked.command))
                 return True
             self._take(asked)
@@ -411,16 +436,23 @@ class Session:
 
     def _take(self, asked: Asked) -> None:
         """Carry out one command, or let it wait for its time, and those after it for that branch too."""
-        number = asked.command.branch
+        number, written = asked.command.branch, len(self._journal.lines)
         try:
             if number is not None and (number in self._waiting or not self._is_time(asked.command)):
                 self._waiting.setdefault(number, []).append(asked)
                 return
             done = self._act(asked.command, asked.who)
-            self._look()
-            asked.acted.set_result(done)
         except CaviarError as error:
             asked.acted.set_exception(error)
+        except Exception as error:
+            if len(self._journal.lines) > written:  # what it has done is not known
+                raise
+            failed = {mark for mark, task in self._compiling.items() if task.done() and task.exception()}
+            self._compiling = {mark: task for mark, task in self._compiling.items() if mark not in failed}
+            asked.acted.set_exception(_refusal(asked.command, error))
+        else:
+            self._look()
+            asked.acted.set_result(done)
 
     def _is_time(self, command: Command) -> bool:
         """Whether a command may act: its program is compiled, and an epoch has ended where it has to wait for that."""
@@ -507,6 +539,8 @@ class Session:
                 self._kept[number].forget_after(after[number].epochs)
             case "delete":
                 self._kept.pop(number).forget_all()
+                self._keeping.pop(number, None)
+                self._troubles.pop(number, None)
                 self._paused.discard(number)
                 self._ended.discard(number)
             case _:
@@ -529,7 +563,13 @@ class Session:
         from caviar.training.saved import Model, save  # noqa: PLC0415  (polars, which nobody else here needs)
 
         assert self._folder is not None
-        save(Model.of(run_of(own, self._split), self._split), self._folder.path)
+        try:
+            save(Model.of(run_of(own, self._split), self._split), self._folder.path)
+        except (OSError, SafetensorError) as error:
+            raise BadRun(
+                f"keep needs room in a folder that can be written, but {self._folder.path} cannot be ({error}). Make "
+                "room, and give the command again."
+            ) from None
 
     def _trains(self, number: int) -> bool:
         """Whether a branch takes steps."""
@@ -539,8 +579,10 @@ class Session:
         if number not in self._paused and number not in self._ended:
             return True
         settings = self._waiting[number][0].command.settings if number in self._waiting else None
-        # Paused or not, an epoch is finished where a command waits for its end alone.
-        return bool(settings) and self._compiled(own, settings) and waits_for_epoch(own, settings, self._split)
+        try:  # paused or not, an epoch is finished where a command waits for its end alone
+            return bool(settings) and self._compiled(own, settings) and waits_for_epoch(own, settings, self._split)
+        except Exception:  # told to whoever gave the command, when it is taken next
+            return False
 
     def _train(self) -> None:
         """One call for all branches that train: those that stand at the same step together."""
@@ -564,11 +606,24 @@ class Session:
             return
         if branch.epochs in self._kept[branch.number].epochs:
             return
-        due = time.monotonic() - self._last_kept.get(branch.number, 0.0) >= _SECONDS_PER_KEPT
-        if now or due or branch.status != "training":
+        number, began = branch.number, time.monotonic()
+        rest = max(_SECONDS_PER_KEPT, _TIMES_KEPT * sum(self._keeping.values()))
+        due = began - self._last_kept.get(number, float("-inf")) >= rest
+        last = branch.status != "training" and number not in self._troubles
+        if now or due or last:
             about = {"line": len(self._journal.lines), "config": branch.config.to_json(), "parent": branch.parent}
-            self._kept[branch.number].keep(branch, about)
-            self._last_kept[branch.number] = time.monotonic()
+            try:
+                self._kept[number].keep(branch, about)
+                self._troubles.pop(number, None)
+            except BadRun as error:  # training needs no disk: it goes on, and this is tried again
+                self._troubles[number] = str(error)
+            self._last_kept[number] = time.monotonic()
+            self._keeping[number] = self._last_kept[number] - began
+
+    def _keep_again(self) -> None:
+        """Keep what could not be kept, where it stands at the end of an epoch."""
+        for number in tuple(self._troubles):
+            self._keep(self._branches[number])
 
     def _look(self) -> None:
         """What everybody sees from here on."""
@@ -591,6 +646,14 @@ class Session:
 
     def _numbers(self) -> str:
         return ", ".join(map(str, sorted(self._branches)))
+
+
+def _refusal(command: Command, error: Exception) -> BadCommand:
+    """Of a command that failed before it changed anything."""
+    why = f"{type(error).__name__}: {error!s:.300}".replace("\n", " ")
+    if command.settings:
+        return BadCommand(f"These settings cannot be trained here ({why}). Give others.")
+    return BadCommand(f"{command.verb} cannot be carried out here ({why}). Nothing was changed; give another command.")
 
 
 def _whole_epochs(at: int, pace: int, per_epoch: int) -> int:

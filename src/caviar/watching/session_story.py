@@ -21,7 +21,7 @@ from caviar.training.metrics import row_errors, row_losses
 from caviar.training.outputs import outputs
 from caviar.watching.branches import Branch, begin, run_of
 from caviar.watching.journal import lines_of
-from caviar.watching.kept import about_kept, recalled
+from caviar.watching.kept import about_kept, not_left_behind, recalled
 from caviar.watching.session import Seen, Session
 
 
@@ -93,10 +93,7 @@ def _last_kept(
     place: Path, number: int, lines: Sequence[Mapping[str, Any]], split: Split
 ) -> tuple[Branch, tuple[int, ...]] | None:
     """A branch at its last kept epoch, and all of them; what a rewind has left behind does not count."""
-    about = about_kept(place) if place.exists() else {}
-    for at, line in enumerate(lines):
-        if line["verb"] == "rewind" and line["branch"] == number:
-            about = {epoch: one for epoch, one in about.items() if epoch <= line["epoch"] or one["line"] > at}
+    about = not_left_behind(about_kept(place) if place.exists() else {}, number, lines)
     while about:
         last = about[max(about)]
         like = begin(split, Config.from_mapping(last["config"]), number)
@@ -119,7 +116,6 @@ class Act:
         line: as the journal has it.
         number: of the line.
         changes: by setting, its value before and after.
-        left: of rewind, the epoch from which it went back.
         undone: the number of the rewind that undid it; None where it still holds.
     """
 

@@ -136,7 +136,7 @@ def of_branch(number: int, seen: Seen, split: Split) -> str:
     curves = history(branch, split)
     told += f", train loss {words.number(float(curves['train_loss'][-1]))}"
     if split.n_dev:
-        best = int(np.nanargmin(curves["dev_loss"])) if np.isfinite(curves["dev_loss"]).any() else len(curves) - 1
+        best = int(np.nanargmin(curves["dev_loss"])) if np.isfinite(curves["dev_loss"]).any() else branch.epochs - 1
         loss, least = (words.number(float(curves["dev_loss"][place])) for place in (-1, best))
         error = words.error(float(curves["dev_error"][-1]), split.task)
         told += f", dev loss {loss}, dev error {error} (best loss {least} at epoch {best + 1})"
@@ -177,7 +177,7 @@ def converse(
 
     typing = threading.Thread(target=listen, name="caviar typed", daemon=True)
     typing.start()
-    told, tell_again, look_again = "", time.monotonic() + _SECONDS, 0.0
+    told, trouble, tell_again, look_again = "", None, time.monotonic() + _SECONDS, 0.0
     while session.alive:
         if time.monotonic() > look_again:
             look()
@@ -185,6 +185,9 @@ def converse(
         for teller in (adviser, autopilot):
             for told_now in () if teller is None else teller.lines_for_terminal():
                 say(told_now)
+        if bool(trouble) != bool(session.trouble):
+            trouble = session.trouble
+            say(f"Training goes on, but epochs are not kept: {trouble}" if trouble else "Epochs are kept again.")
         try:
             line = lines.get(timeout=_LOOKS_UP)
         except queue.Empty:

@@ -9,6 +9,7 @@ from typing import Any
 
 from caviar.data.column_types import Asked, as_json
 from caviar.data.read import read
+from caviar.data.split import Split
 from caviar.data.task import Task
 from caviar.errors import BadRun
 from caviar.network.config import Config
@@ -20,7 +21,7 @@ from caviar.watching.adviser import Adviser
 from caviar.watching.autopilot import Autopilot
 from caviar.watching.bounds import Bounds
 from caviar.watching.effects import Remembered
-from caviar.watching.session import Session
+from caviar.watching.session import Seen, Session
 from caviar.watching.session_report import write_report_in, write_session_report
 from caviar.watching.session_story import story_of
 from caviar.watching.terminal import converse, of_branch
@@ -117,14 +118,34 @@ def watch_data(
     }
     place = Path(out) if out is not None else next_folder(table.name)
     network = (config or Config()).changed(seed=seed, record="layers")
+    session, remembered = Session(split, network, place, paused=paused, about=asked), Remembered()
+    adviser = Adviser(session)
+    try:
+        ended, branches = _talk(session, adviser, remembered, tell, bounds=bounds, beside=beside, typed=typed)
+    finally:  # also where Ctrl-C ends it
+        write_session_report(story_of(session), remembered.of(session), adviser.to_json(), place / "report.html")
+    return Watched(place, ended, branches)
+
+
+def _talk(
+    session: Session,
+    adviser: Adviser,
+    remembered: Remembered,
+    tell: Listener,
+    *,
+    bounds: Bounds | None,
+    beside: Beside,
+    typed: Iterable[str],
+) -> tuple[bool, dict[str, dict[str, Any]]]:
+    """Take commands until the session is over, and close it; whether all has ended, and how every branch stands."""
     with contextlib.ExitStack() as opened:
-        session = opened.enter_context(Session(split, network, place, paused=paused, about=asked))
-        adviser = opened.enter_context(Adviser(session))
+        opened.enter_context(session)
+        opened.enter_context(adviser)
         autopilot = None if bounds is None else opened.enter_context(Autopilot(session, adviser, bounds))
         tell.stage("Training")
-        tell.say(f"Run folder: {place}")
-        if session.lines:
-            tell.say(f"It goes on where it was left, paused: {len(session.lines)} lines in its journal. Type resume.")
+        tell.say(f"Run folder: {session.folder}")
+        for hint in _hint(session):
+            tell.say(hint)
         faces = opened.enter_context(beside(session, adviser))
         for line in faces:
             tell.say(line)
@@ -134,10 +155,9 @@ def watch_data(
             for line in told.splitlines():
                 tell.say(line)
 
-        remembered = Remembered()
         ended = converse(
             session,
-            split,
+            session.split,
             typed,
             say,
             adviser=adviser,
@@ -146,15 +166,24 @@ def watch_data(
             stays=bool(faces) or autopilot is not None,
         )
         tell.stage("Result")
-        for number, seen in session.branches.items():
-            tell.say(of_branch(number, seen, split))
-        branches = {str(number): _standing(session, number) for number in session.branches}
-    write_session_report(story_of(session), remembered.of(session), adviser.to_json(), place / "report.html")
-    return Watched(place, ended, branches)
+        branches = session.branches
+        for number, seen in branches.items():
+            tell.say(of_branch(number, seen, session.split))
+        return ended, {str(number): _standing(seen, session.split) for number, seen in branches.items()}
 
 
-def _standing(session: Session, number: int) -> dict[str, Any]:
-    branch, curves = session.branches[number].branch, session.history(number)
+def _hint(session: Session) -> list[str]:
+    """What to type where the network waits."""
+    first = session.branches.get(0)
+    if first is None or not first.paused:
+        return []
+    if session.lines or first.branch.steps:
+        return [f"It goes on where it was left, paused: {len(session.lines)} lines in its journal. Type resume."]
+    return ["It waits, paused, before its first step. Type resume."]
+
+
+def _standing(seen: Seen, split: Split) -> dict[str, Any]:
+    branch, curves = seen.branch, seen.losses(split)
     names = ("train_loss", "dev_loss", "dev_error") if branch.epochs else ()
     last = {name: float(curves[name][-1]) for name in names}
     return {

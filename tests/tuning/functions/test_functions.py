@@ -405,10 +405,13 @@ def test_no_process_outlives_the_search(tmp_path, ends):
         text=True,
         cwd=tmp_path,
     ) as running:
-        assert running.stdout is not None
-        worker = next(int(line.split()[1]) for line in running.stdout if line.startswith("pid"))
-        running.send_signal(ends)
-        assert running.wait(60) != 0
+        try:
+            assert running.stdout is not None
+            worker = next(int(line.split()[1]) for line in running.stdout if line.startswith("pid"))
+            running.send_signal(ends)
+            assert running.wait(60) != 0
+        finally:
+            running.kill()  # or leaving the block would wait for it
         assert ended(worker)
 
 
