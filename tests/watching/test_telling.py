@@ -1,5 +1,6 @@
 """Who applies all news to what he was told first has what somebody is told who comes later."""
 
+import dataclasses
 import json
 import time
 
@@ -37,10 +38,19 @@ def applied(state, message):
     for number in message.get("deleted", []):
         del state["branches"][str(number)]
     state["journal"] += message.get("journal", [])
-    for name in ("findings", "effects", "alive"):
+    for name in ("findings", "effects", "alive", "trouble"):
         if name in message:
             state[name] = message[name]
     return state
+
+
+def test_that_epochs_are_not_kept_is_news_and_that_they_are_again():
+    with watch(SPLIT, LONG, paused=True) as session:
+        seen = glance(session)
+    full = dataclasses.replace(seen, trouble="Make room.")
+    assert (whole(seen, SPLIT)["trouble"], whole(full, SPLIT)["trouble"]) == (None, "Make room.")
+    assert news(seen, full, SPLIT) == {"trouble": "Make room."}
+    assert news(full, seen, SPLIT) == {"trouble": None}
 
 
 @pytest.mark.parametrize("points", [4_096, 8])

@@ -41,6 +41,7 @@ class Glance:
         alive: whether it takes commands.
         findings: of the adviser, as plain values; always a new tuple where they are others.
         effects: of the commands so far; alike.
+        trouble: why epochs are not kept at present; None where they are.
     """
 
     branches: Mapping[int, Seen]
@@ -48,11 +49,12 @@ class Glance:
     alive: bool
     findings: tuple[Mapping[str, Any], ...] = ()
     effects: tuple[Effect, ...] = ()
+    trouble: str | None = None
 
 
 def glance(session: Session, findings: tuple[Mapping[str, Any], ...], effects: tuple[Effect, ...]) -> Glance:
     """A session as it is."""
-    return Glance(session.branches, tuple(session.lines), session.alive, findings, effects)
+    return Glance(session.branches, tuple(session.lines), session.alive, findings, effects, session.trouble)
 
 
 def about(split: Split, config: Config, name: str, *, steered: bool = True) -> dict[str, Any]:
@@ -77,6 +79,7 @@ def whole(now: Glance, split: Split) -> dict[str, Any]:
         "findings": list(now.findings),
         "effects": [effect.to_json() for effect in now.effects],
         "alive": now.alive,
+        "trouble": now.trouble,
     }
 
 
@@ -101,6 +104,8 @@ def news(before: Glance, now: Glance, split: Split) -> dict[str, Any]:
         found["effects"] = [effect.to_json() for effect in now.effects]
     if now.alive != before.alive:
         found["alive"] = now.alive
+    if now.trouble != before.trouble:
+        found["trouble"] = now.trouble
     return found
 
 

@@ -40,7 +40,8 @@ export class Controls {
     this.settings = el('div', { class: 'settings', 'data-testid': 'settings' });
     this.steering = el('div', { class: 'steering' }, this.#commands(), this.#modes(), this.settings);
     this.closed = el('p', { class: 'empty', 'data-testid': 'closed', hidden: true });
-    this.root = el('section', { class: 'card controls', 'aria-label': 'Controls' }, this.closed, this.steering);
+    this.trouble = el('p', { class: 'empty', role: 'status', 'data-testid': 'trouble', hidden: true });
+    this.root = el('section', { class: 'card controls', 'aria-label': 'Controls' }, this.closed, this.trouble, this.steering);
   }
 
   #commands() {
@@ -111,7 +112,7 @@ export class Controls {
   }
 
   update(branch) {
-    const { run, alive } = this.#context.store;
+    const { run, alive, trouble } = this.#context.store;
     const settings = run.settings ?? NONE;
     if (settings !== this.#built) this.#build(settings);
     const other = branch !== this.#branch;
@@ -119,6 +120,8 @@ export class Controls {
     this.steering.hidden = !alive;
     this.closed.hidden = alive;
     write(this.closed, alive ? '' : `No commands are taken here: the session is closed, or open in another process. caviar watch --resume ${run.folder ?? ''} goes on with a closed one.`);
+    this.trouble.hidden = !trouble;
+    write(this.trouble, trouble ? `It trains on, but epochs are not kept: ${trouble}` : '');
     this.steering.inert = !branch;
     if (!branch) return;
     write(this.title, `Branch ${branch.number}`);

@@ -46,6 +46,7 @@ export class Store {
     this.effects = new Map();
     this.viewers = 0;
     this.alive = true;
+    this.trouble = null;
     this.trials = new Map();
     this.curves = new Map();
     this.zooms = [];
@@ -84,6 +85,10 @@ export class Store {
     }
     if (news.alive !== undefined) {
       this.alive = news.alive;
+      this.#changed.add('run');
+    }
+    if (news.trouble !== undefined) {
+      this.trouble = news.trouble;
       this.#changed.add('run');
     }
     if (this.kind === 'session') this.#session(news);
