@@ -49,6 +49,9 @@ _GENERATIONS = 4
 _SMALLEST, _LARGEST = 8, 64
 """Configs of a generation."""
 
+_AT_LEAST = 2.0
+"""Times the start, which a config may cost whatever the budget."""
+
 _PATIENCE = 0.8
 """A generation is begun when at least this share of the last one's time is left."""
 
@@ -182,12 +185,15 @@ def _strategy(
 
 
 def _dearest(way: Strategy, start: Config, split: Split, seconds: float | None, say: Callable[[str], None]) -> float:
-    """The largest `relative_cost` of a config where nobody gave a space: the seconds are to allow all generations."""
-    if seconds is None or not way.seconds_each:
+    """The largest `relative_cost` of a config where nobody gave a space: the seconds are to allow all generations.
+
+    Twice that of the start at least; one that is nudged may become as large as the nudges lead.
+    """
+    if seconds is None or not way.seconds_each or way.name == "panda":
         return math.inf
     fewest = _GENERATIONS * _SMALLEST
-    each = max(way.seconds_each, seconds / fewest)
-    say(f"Configs that would take more than {each:.2g} s each are left out: the time is to allow {fewest} of them.")
+    each = max(_AT_LEAST * way.seconds_each, seconds / fewest)
+    say(f"Configs that would take more than {each:.2g} s each are left out: of those the time allows too few.")
     return relative_cost(start, split) * each / way.seconds_each
 
 
