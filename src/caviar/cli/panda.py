@@ -153,11 +153,10 @@ def serve(
         raise CommandError("caviar serve needs at least one run folder. For example: caviar serve caviar-runs/*")
     sources = [folder_source(run, str(number)) for number, run in enumerate(runs)]
     data = {str(number): look for number, run in enumerate(runs) if (look := folder_data(run)) is not None}
-    with _page(sources, served, data) as (said, server):
+    with _page(sources, served, data) as (said, server), contextlib.suppress(KeyboardInterrupt):
         for line in (*said, "Ctrl-C ends it."):
             print(line, file=sys.stderr)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.wait()
+        server.wait()
     return 0
 
 
