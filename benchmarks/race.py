@@ -19,10 +19,11 @@ trial.
 caviar's clock begins when its process is started: Python, imports, compiling everything with an empty cache. It is
 given a tenth of the time, and the rest where that was not enough. There are two races: over the same space, in which
 the learning rate is constant and all networks have the same most epochs; and over what `caviar.tune` searches by itself
-where nobody gives a space, schedules and epochs among it. What it is to reach is the lowest dev error that the other
-side has reported. A side's error is the lowest after any epoch of any network. Per data set and seed: seconds until
-then over `--seconds`; median over the seeds. Sides take turns on a machine that should do nothing else. Where caviar
-has not got there in `--seconds` either, or in the part of them that --give-up says, the ratio is above that.
+where nobody gives a space: schedules, epochs and averaged weights among it. What it is to reach is the lowest dev error
+that the other side has reported. A side's error is the lowest after any epoch of any network. Per data set and seed:
+seconds until then over `--seconds`; median over the seeds. Sides take turns on a machine that should do nothing else.
+Where caviar has not got there in `--seconds` either, or in the part of them that --give-up says, the ratio is above
+that.
 """
 
 import argparse
