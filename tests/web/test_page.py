@@ -134,6 +134,8 @@ def test_two_people_see_each_others_commands(browser, split):
         one.page.keyboard.press("p")
         other.until(f"{BRANCH.format(0)}.state === 'paused'")
         other.until("window.caviar.store.viewers === 2")
+        assert session.branches[0].paused
+        assert [line["verb"] for line in session.lines] == ["pause"]
         one.close()
         other.close()
 
@@ -204,6 +206,7 @@ def test_a_server_that_goes_away_is_told_and_one_that_comes_back_found(browser, 
             epochs = session.branches[0].branch.epochs
             seen.until(f"{BRANCH.format(0)}?.epochs > {epochs}", 30)
             seen.until("!/lost/i.test(document.querySelector('[data-testid=connection]').textContent)")
+            assert seen.value(f"{BRANCH.format(0)}.epochs") > epochs
         seen.context.close()  # what it complained of is that nobody answered
 
 

@@ -126,7 +126,8 @@ def test_a_search_whose_space_cannot_be_judged_is_followed_further(few, tmp_path
 
 def test_the_end_of_the_program_does_not_wait_for_what_is_worked_out():
     code = "import time; from caviar.web.study_view import _beside; _beside(lambda _: time.sleep(600), None)"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    ended = subprocess.run([sys.executable, "-c", code], check=False, timeout=120)  # long before its 600 seconds
+    assert ended.returncode == 0
 
 
 def test_only_what_is_new_is_told(few, tmp_path):

@@ -1,7 +1,6 @@
 """A search of the settings of networks: from what is asked to the plan, the study and its judge."""
 
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -93,7 +92,7 @@ def tune_networks(
     study = store.open_study(storage, [direction, *smaller], study_name=study_name)
     way = _strategy(study, split, start, trials=trials, seconds=seconds, asked=strategy)
     say(way.reason)
-    dearest = math.inf if space is not None else _dearest(way, start, split, seconds, say)
+    allowed = None if space is not None else _affordable(way, start, split, seconds, say)
     space = space or default_space(start, split, trials=min(way.configs, _UNLIMITED))
     space.check_settings()
     size = _generation_size(way)
@@ -118,7 +117,7 @@ def tune_networks(
             first=generation == 0,
             most=way.most_programs(seconds, [configs_of(earlier) for earlier in range(generation)]),
             given=() if generation else (own,),
-            allowed=lambda config: relative_cost(config, split) <= dearest,
+            allowed=allowed,
         ),
         metric=chosen,
     )
@@ -184,17 +183,20 @@ def _strategy(
     return way
 
 
-def _dearest(way: Strategy, start: Config, split: Split, seconds: float | None, say: Callable[[str], None]) -> float:
-    """The largest `relative_cost` of a config where nobody gave a space: the seconds are to allow all generations.
+def _affordable(
+    way: Strategy, start: Config, split: Split, seconds: float | None, say: Callable[[str], None]
+) -> Callable[[Config], bool] | None:
+    """Which configs may be tried where nobody gave a space: the seconds are to allow all generations. None: all.
 
-    Twice that of the start at least; one that is nudged may become as large as the nudges lead.
+    Twice the start may always be; a network that is nudged may become as large as the nudges lead.
     """
     if seconds is None or not way.seconds_each or way.name == "panda":
-        return math.inf
+        return None
     fewest = _GENERATIONS * _SMALLEST
     each = max(_AT_LEAST * way.seconds_each, seconds / fewest)
     say(f"Configs that would take more than {each:.2g} s each are left out: of those the time allows too few.")
-    return relative_cost(start, split) * each / way.seconds_each
+    most = relative_cost(start, split) * each / way.seconds_each
+    return lambda config: relative_cost(config, split) <= most
 
 
 def _generation_size(way: Strategy) -> int:

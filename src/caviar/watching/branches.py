@@ -16,7 +16,7 @@ import numpy as np
 from caviar.arrays import Numbers
 from caviar.data.split import Split
 from caviar.network.config import Config
-from caviar.training import devices, packing
+from caviar.training import devices, packing, plan
 from caviar.training.calls import Calls, curves
 from caviar.training.crew import RowsOnDevice
 from caviar.training.drive import starting_weights
@@ -87,8 +87,7 @@ def begin(split: Split, config: Config, number: int = 0) -> Branch:
 
 def steps_per_epoch(branch: Branch, split: Split) -> int:
     """Updates in one pass over the rows."""
-    program = program_for(branch.config, split)
-    return -(-(split.n_train if program.pool == "train" else split.rows) // program.batch_size)
+    return plan.steps_per_epoch(program_for(branch.config, split), split)
 
 
 def history(branch: Branch, split: Split) -> dict[str, Numbers]:
