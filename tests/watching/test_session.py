@@ -19,7 +19,7 @@ from caviar.training.crew import rows_on_device
 from caviar.training.outputs import outputs
 from caviar.watching.branches import advance, begin, digest, run_of, steps_per_epoch
 from caviar.watching.changes import changed
-from caviar.watching.journal import Journal
+from caviar.watching.journal import Journal, lines_of
 from caviar.watching.steering import Known, retraced
 from caviar.watching.watch import replay, watch
 from training.toy_splits import blobs
@@ -42,6 +42,19 @@ def line(verb, step, branch=0, **more):
 
 def end(**steps):
     return {"verb": "end", "branches": {name.removeprefix("b"): {"step": step} for name, step in steps.items()}}
+
+
+def until(condition):
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def steps_more(session, n=1, branch=0):
+    """Wait for steps, however slow the machine is: after a command has been answered none need have been taken."""
+    before = session.branches[branch].branch.steps
+    until(lambda: session.branches[branch].branch.steps >= before + n)
 
 
 def answers(run):
@@ -165,10 +178,10 @@ def test_more_epochs_and_patience_let_a_network_go_on():
 
 def test_a_session_is_steered_and_done_again_to_the_same_bits(tmp_path):
     with watch(SPLIT, LONG, folder=tmp_path / "run") as session:
-        time.sleep(0.3)
+        steps_more(session, 50)
         assert session.nudge(learning_rate=0.002).compiles is False
         other = session.branch(hidden_units=(20, 7), batch_size=64)
-        time.sleep(0.2)
+        steps_more(session, branch=other)
         done = session.nudge(other, dropout=0.0)
         assert done.compiles
         session.note("no dropout")
@@ -176,7 +189,7 @@ def test_a_session_is_steered_and_done_again_to_the_same_bits(tmp_path):
         session.rewind(kept[len(kept) // 2])
         third = session.branch(other)
         session.delete(other)
-        time.sleep(0.2)
+        steps_more(session, branch=third)
         with pytest.raises(BadCommand, match="branch that is there"):
             session.nudge(other, l2=1.0)
         session.pause()
@@ -197,6 +210,7 @@ def test_a_session_is_steered_and_done_again_to_the_same_bits(tmp_path):
 def test_a_replay_that_is_not_the_same_says_so(tmp_path):
     with watch(SPLIT, LONG, folder=tmp_path / "run") as session:
         session.nudge(learning_rate=0.002)
+        steps_more(session)
     path = tmp_path / "run" / "journal.jsonl"
     path.write_text(path.read_text().replace("0.002", "0.003"))
     assert replay(SPLIT, tmp_path / "run").equal is False
@@ -237,9 +251,7 @@ def test_what_does_not_fit_is_told_and_the_training_goes_on(tmp_path):
         ]:
             with pytest.raises(error):
                 wrong()
-        before = session.branches[0].branch.steps
-        time.sleep(0.3)
-        assert session.branches[0].branch.steps > before
+        steps_more(session)
         with pytest.raises(BadRun, match="in use"):
             watch(SPLIT, LONG, folder=tmp_path / "run")
     assert [each["verb"] for each in session.lines] == ["stop", "end"]
@@ -253,12 +265,12 @@ def test_what_does_not_fit_is_told_and_the_training_goes_on(tmp_path):
 
 def test_a_diverged_network_waits_and_can_go_back():
     with watch(SPLIT, LONG.changed(optimizer="sgd", learning_rate=0.05)) as session:
-        time.sleep(0.2)
+        steps_more(session)
         session.nudge(learning_rate=1e30)
         assert session.wait(60)
         assert session.branches[0].branch.status == "diverged"
         session.rewind(session.branches[0].kept[0])
-        time.sleep(0.1)
+        steps_more(session)
         assert session.branches[0].branch.status == "training"
 
 
@@ -343,7 +355,8 @@ def test_killed_again_and_again_it_goes_on_and_is_replayed_to_the_same_bits(tmp_
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        time.sleep(float(draw.uniform(0.3, 1.5)))
+        until(lambda: len(lines_of(folder / "journal.jsonl")) > lines)
+        time.sleep(float(draw.uniform(0.0, 1.2)))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         kept = Journal(folder / "journal.jsonl").lines

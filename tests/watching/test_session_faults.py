@@ -4,7 +4,6 @@ import dataclasses
 import errno
 import os
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -18,14 +17,7 @@ from caviar.watching.journal import Journal, lines_of
 from caviar.watching.kept import Kept, not_left_behind
 from caviar.watching.terminal import of_branch
 from caviar.watching.watch import replay, watch
-from watching.test_session import LONG, SPLIT, traced
-
-
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
+from watching.test_session import LONG, SPLIT, traced, until
 
 
 def epochs(session):

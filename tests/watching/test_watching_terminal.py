@@ -89,7 +89,9 @@ def test_a_session_is_typed_and_replayed(tmp_path, capsys):
     assert main(["replay", str(tmp_path / "run")]) == 0
     assert "The same bits" in capsys.readouterr().out
     journal = tmp_path / "run" / "journal.jsonl"
-    journal.write_text(journal.read_text().replace("0.02", "0.03"))
+    *lines, end = Journal(journal).lines  # a nudge may come after the last step: what it changes need not be seen
+    end["branches"]["0"]["digest"] = end["branches"]["1"]["digest"][::-1]
+    journal.write_text("".join(f"{json.dumps(line)}\n" for line in [*lines, end]))
     assert main(["replay", str(tmp_path / "run")]) == 1
 
 
@@ -106,7 +108,7 @@ def test_ctrl_c_leaves_a_session_that_goes_on(tmp_path):
         pass
     time.sleep(0.5)
     os.kill(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=120)
     assert process.returncode == 130, told
     assert read_run(tmp_path / "run")["asked"]["command"] == "watch"
     assert "learning rate" in (tmp_path / "run" / "report.html").read_text()
