@@ -6,9 +6,9 @@ from safetensors.numpy import load_file
 from caviar.errors import BadConfig, BadRun, BadSpace
 from caviar.network.config import Config
 from caviar.training.metrics import metric_for
-from caviar.training.plan import relative_cost
+from caviar.training.plan import relative_cost, written_out
 from caviar.training.scores import judge, row_plan
-from caviar.tuning.spaces.defaults import default_space, default_start
+from caviar.tuning.spaces.defaults import default_space, starts
 from caviar.tuning.spaces.dimensions import LogUniform, Uniform
 from caviar.tuning.spaces.space import Space
 from caviar.tuning.strategy import Seconds
@@ -84,9 +84,23 @@ def test_the_usual_space():
     assert len(study.trials) == 8
 
 
-def test_where_nobody_gives_a_config_weights_are_averaged():
-    study = tune(SPLIT, trials=2)
-    assert study.trials[0].network.average_weights == default_start(SPLIT).average_weights
+def test_where_nobody_gives_a_config_two_are_tried_first(tmp_path, monkeypatch):
+    """The second where it differs from the first in what is searched alone: otherwise it is no point of the space."""
+    first, second = (written_out(config, SPLIT) for config in starts(SPLIT))
+    monkeypatch.setattr("caviar.tuning.tune_networks.seconds_of", lambda *_: Seconds(each=1e-3, program=1e-3))
+    study, again = (tune(SPLIT, trials=40, seconds=0.1, storage=tmp_path / "study.log") for _ in range(2))
+    assert [trial.network for trial in study.trials[:2]] == [first, second]
+    assert study.trials[1].values["dropout"] == 0
+    assert len(study.trials) == 10
+    assert [trial.network for trial in again.trials[:2]] == [first, second]
+    few = tune(SPLIT, trials=3, strategy="caviar")
+    assert [trial.network for trial in few.trials].count(second) == 0
+    assert few.trials[0].network == first
+
+
+def test_a_single_trial_is_the_first_config():
+    space = Space({"dropout": Uniform(0.0, 0.5), "learning_rate": LogUniform(1e-3, 1e-1)})
+    assert [trial.network for trial in tune(SPLIT, space, trials=1).trials] == [written_out(Config(), SPLIT)]
 
 
 def test_configs_for_which_there_is_no_time_are_left_out_of_the_usual_space(monkeypatch):

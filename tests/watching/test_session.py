@@ -349,17 +349,18 @@ while True:
 def test_killed_again_and_again_it_goes_on_and_is_replayed_to_the_same_bits(tmp_path):
     """SIGKILL at a random moment; what the journal holds is done again, and nothing else is."""
     folder, draw = tmp_path / "run", np.random.default_rng(0)
+    journal = folder / "journal.jsonl"
     lines = 0
     for turn in range(4):
         command = [sys.executable, "-c", COMMANDED, str(folder), str(Path(__file__).parents[1]), str(turn)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert process.stdout is not None
         assert process.stdout.readline() == "begun\n"
-        until(lambda: len(lines_of(folder / "journal.jsonl")) > lines)
+        until(lambda before=lines: len(lines_of(journal)) > before)
         time.sleep(float(draw.uniform(0.0, 1.2)))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        kept = Journal(folder / "journal.jsonl").lines
+        kept = Journal(journal).lines
         assert len(kept) > lines
         lines = len(kept)
     with watch(SPLIT, LONG, folder=folder) as session:

@@ -61,7 +61,7 @@ from caviar.tuning.proposals.front import Direction, front
 from caviar.tuning.proposals.proposers import proposer_for
 from caviar.tuning.search import Study
 from caviar.tuning.selection import select
-from caviar.tuning.spaces.defaults import default_space, default_start
+from caviar.tuning.spaces.defaults import default_space, starts
 from caviar.tuning.spaces.kept import plain_space
 from caviar.tuning.spaces.space import Space
 from caviar.tuning.strategy import StrategyName
@@ -152,7 +152,7 @@ def tune_networks(
     rows = division.split(table, tell=tell, task=task, seed=seed)
     optimised = metric_for(rows.task, metric)
     check_defined(optimised, rows)
-    start = written_out((config or default_start(rows)).changed(seed=seed, rows=1.0), rows)
+    start = written_out(starts(rows, config, space)[0].changed(seed=seed, rows=1.0), rows)
     lanes([start], rows)
     earlier = [str(where) if is_url(where) else str(Path(where).absolute()) for where in warm_start]
     asked = {

@@ -60,8 +60,8 @@ def tune(
             (`own_trial.OwnTrial`: `params`, `report`, `should_prune`, `seed`) that returns a number, or one for each
             direction.
         space: what is searched; None is a space around `base` for its most important settings.
-        base: of networks: trial 0, and the settings that are not searched; None is the default config
-            with averaged weights.
+        base: of networks: trial 0, and the settings that are not searched; None is, with a space, the default config,
+            and without one what `spaces.defaults.starts` says.
         metric: of networks: what is optimised; None is error or rmse.
         objectives: of networks: "error", the metric, and what else is to be small: "size", "prediction_cost".
         start: of a function: your own arguments, which are tried first.

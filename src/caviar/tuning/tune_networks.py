@@ -26,7 +26,7 @@ from caviar.tuning.proposals.together import together_in_programs
 from caviar.tuning.rungs import Rungs, rungs_of
 from caviar.tuning.search import Entry, Plan, Study, asked_of, mark_of, search
 from caviar.tuning.spaces.course_order import IMPORTANCE
-from caviar.tuning.spaces.defaults import default_space, default_start
+from caviar.tuning.spaces.defaults import default_space, starts
 from caviar.tuning.spaces.dimensions import Choice, Integer
 from caviar.tuning.spaces.space import Space
 from caviar.tuning.strategy import Strategy, StrategyName, choose_strategy, configs_at_once, seconds_of
@@ -84,7 +84,7 @@ def tune_networks(
     """Search the settings of networks; see `tune`."""
     began = time.monotonic()
     chosen, wanted = metric_for(split.task, metric), objectives_of(objectives)
-    start = written_out((base or default_start(split)).changed(seed=seed, rows=1.0), split)
+    start, *others = (written_out(one.changed(seed=seed, rows=1.0), split) for one in starts(split, base, space))
     proposer = None if proposals is None else proposer_for(proposals)
     race = rungs_of(rungs)
     direction: store.Direction = "maximize" if chosen in LARGER_IS_BETTER else "minimize"
@@ -98,7 +98,7 @@ def tune_networks(
     size = _generation_size(way)
     race = race and race.of_most(_most_epochs(space, start))
     usual = CoarseToFine() if way.name == "caviar" else Nudges(IMPORTANCE, space.values_of(start))
-    own = space.values_of(start)
+    given = _given(space, start, [] if trials == 1 else others)
 
     def configs_of(generation: int) -> int:
         return race.size(generation, size) if race else size
@@ -109,14 +109,14 @@ def tune_networks(
         trials=trials or _UNLIMITED,
         generation_size=configs_of,
         seed=seed,
-        given=(Entry(own, start),),
+        given=given,
         config=lambda point: space.config(point, start),
         together=lambda generation: together_in_programs(
             space,
             start,
             first=generation == 0,
             most=way.most_programs(seconds, [configs_of(earlier) for earlier in range(generation)]),
-            given=() if generation else (own,),
+            given=() if generation else tuple(entry.values for entry in given),
             allowed=allowed,
         ),
         metric=chosen,
@@ -141,6 +141,12 @@ def tune_networks(
         enough=enough,
         tell=told,
     )
+
+
+def _given(space: Space, start: Config, others: Sequence[Config]) -> tuple[Entry, ...]:
+    """What is tried first: the start, and the others where they differ from it in what is searched alone."""
+    entries = [Entry(space.values_of(config), config) for config in (start, *others)]
+    return (entries[0], *(entry for entry in entries[1:] if space.config(entry.values, start) == entry.config))
 
 
 def _most_epochs(space: Space, start: Config) -> int:

@@ -12,7 +12,7 @@ from caviar.network.config import Config
 from caviar.training.plan import epochs_planned, written_out
 from caviar.tuning.spaces.course_order import COURSE, IMPORTANCE, course_place
 from caviar.tuning.spaces.default_dimensions import WIDEST, WIDEST_FOR_FEW, default_dimension
-from caviar.tuning.spaces.defaults import default_space, default_start
+from caviar.tuning.spaces.defaults import default_space, starts
 from caviar.tuning.spaces.dimensions import Choice, Integer, LogUniform, OneMinusLogUniform, Uniform
 from caviar.tuning.spaces.of_networks import for_networks
 from caviar.tuning.spaces.settings import SETTINGS
@@ -45,11 +45,19 @@ def test_the_space_of_the_default_config():
     assert space["activation"] == Choice("relu", "silu")
 
 
-def test_weights_are_averaged_where_nobody_gives_a_config():
-    """Then how long an average is searched, and not whether there is one: that takes a program of its own."""
-    start = default_start(FEW)
-    assert start == Config(average_weights=0.9762)
-    assert around(start)["average_weights"] == Choice(0.9762, 0.9929)
+def test_what_a_search_begins_with():
+    """Somebody's own config; the default one with a space of one's own; otherwise what reaches lower errors."""
+    assert starts(FEW, Config(l2=0.1)) == starts(FEW, Config(l2=0.1), around()) == (Config(l2=0.1),)
+    assert starts(FEW, None, around()) == (Config(),)
+    first, second = starts(FEW)
+    assert second == Config(average_weights=0.9762, learning_rate=0.003)
+    assert first == second.changed(dropout=0.2)
+
+
+def test_how_long_an_average_is_searched_and_not_whether_there_is_one():
+    """Where the config has one: none at all takes a program of its own."""
+    first, _ = starts(FEW)
+    assert around(first)["average_weights"] == Choice(0.9762, 0.9929)
     assert around(Config(average_weights=0.5))["average_weights"] == Choice(0.5, 0.9762, 0.9929)
 
 

@@ -9,9 +9,23 @@ from caviar.tuning.spaces.settings import READ_WITH
 from caviar.tuning.spaces.space import Space
 
 
-def default_start(split: Split) -> Config:
-    """What a search begins with when nobody gives a config: the default one, with its weights averaged."""
-    return Config(average_weights=usual_averages(Config(), split)[0])
+def starts(split: Split, base: Config | None = None, space: Space | None = None) -> tuple[Config, ...]:
+    """What a search begins with, in the order in which it is tried; the first has what is not searched.
+
+    That is `base`; where nobody gives one, with a space of one's own the default config, and without a space two that
+    reach lower errors than that: averaged weights, which take away the noise of a rate three times the usual one, with
+    dropout and without. Measured on other data: `benchmarks/starts.py`.
+
+    Args:
+        split: the data.
+        base: somebody's own.
+        space: somebody's own.
+    """
+    if base is not None or space is not None:
+        return (base or Config(),)
+    own = Config()
+    fast = own.changed(learning_rate=3 * own.rate, average_weights=usual_averages(own, split)[0])
+    return fast.changed(dropout=0.2), fast
 
 
 def default_space(config: Config, split: Split, *, trials: int | None = None, regularise: bool = True) -> Space:
