@@ -90,7 +90,7 @@ def test_where_nobody_gives_a_config_two_are_tried_first(tmp_path, monkeypatch):
     monkeypatch.setattr("caviar.tuning.tune_networks.seconds_of", lambda *_: Seconds(each=1e-3, program=1e-3))
     study, again = (tune(SPLIT, trials=40, seconds=0.1, storage=tmp_path / "study.log") for _ in range(2))
     assert [trial.network for trial in study.trials[:2]] == [first, second]
-    assert (study.trials[1].values["dropout"], study.trials[1].values["units"]) == (0, 128)
+    assert (study.trials[1].values["dropout"], study.trials[1].values["units"]) == (0, 96)
     assert len(study.trials) == 10
     assert [trial.network for trial in again.trials[:2]] == [first, second]
     few = tune(SPLIT, trials=3, strategy="caviar")

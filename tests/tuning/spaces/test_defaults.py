@@ -51,7 +51,7 @@ def test_what_a_search_begins_with():
     assert starts(FEW, None, around()) == (Config(),)
     first, second = starts(FEW)
     assert first == Config(average_weights=0.9762, learning_rate=0.003, dropout=0.2)
-    assert second == Config(average_weights=0.9762, learning_rate=0.003, hidden_units=(128, 128))
+    assert second == Config(average_weights=0.9762, learning_rate=0.003, hidden_units=(96, 96))
 
 
 def test_how_long_an_average_is_searched_and_not_whether_there_is_one():
@@ -89,7 +89,7 @@ def test_the_values_of_the_config_lie_inside(split, config):
 
 
 def test_few_rows_are_not_given_the_widest_networks():
-    wide = Config(hidden_units=(128, 128))
+    wide = Config(hidden_units=(96, 96))
     assert (around(wide)["units"].high, around(wide, MANY)["units"].high) == (WIDEST_FOR_FEW, WIDEST)
     assert around(Config(hidden_units=(300,)))["units"].high == 300  # but what the config has stays possible
 

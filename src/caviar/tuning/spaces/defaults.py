@@ -25,7 +25,7 @@ def starts(split: Split, base: Config | None = None, space: Space | None = None)
         return (base or Config(),)
     own = Config()
     fast = own.changed(learning_rate=3 * own.rate, average_weights=usual_averages(own, split)[0])
-    return fast.changed(dropout=0.2), fast.changed(hidden_units=tuple(2 * units for units in own.hidden_units))
+    return fast.changed(dropout=0.2), fast.changed(hidden_units=tuple(units * 3 // 2 for units in own.hidden_units))
 
 
 def default_space(config: Config, split: Split, *, trials: int | None = None, regularise: bool = True) -> Space:
