@@ -89,7 +89,7 @@ def test_the_values_of_the_config_lie_inside(split, config):
 
 
 def test_few_rows_are_not_given_the_widest_networks():
-    wide = Config(hidden_units=(96, 96))
+    wide = Config(hidden_units=(128, 128))
     assert (around(wide)["units"].high, around(wide, MANY)["units"].high) == (WIDEST_FOR_FEW, WIDEST)
     assert around(Config(hidden_units=(300,)))["units"].high == 300  # but what the config has stays possible
 
