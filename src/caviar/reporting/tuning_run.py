@@ -109,7 +109,8 @@ def tune_networks(
         data: a file, or the name of a sample.
         target: the column to predict.
         space: what is searched; None is a space around `config` for its most important settings.
-        config: trial 0, and the settings that are not searched; None is the default config with averaged weights.
+        config: trial 0, and the settings that are not searched; None is, with a space, the default config, and without
+            one what `spaces.defaults.starts` says.
         metric: what is optimised; None is error or rmse.
         trials: configs in all; None is 64, or as many as the seconds allow.
         seconds: no generation is begun that would end much later.
