@@ -11,8 +11,11 @@ from safetensors.numpy import load_file
 
 import caviar
 from caviar.cli import main
+from caviar.errors import BadRun
 from caviar.reporting import tuning_run
 from caviar.reporting.terminal import PlainLines
+from caviar.training.plan import written_out
+from caviar.tuning.spaces.defaults import default_space, starts
 from small_runs import CSV, TOML, written
 
 SPACE = 'learning_rate = {log = [1e-3, 1e-1]}\nactivation = ["relu", "tanh"]\n'
@@ -300,6 +303,22 @@ def test_what_cannot_be_asked(capsys, words, said):
     line = refused(capsys, *BARE, *usual, "--out", "run", *words)
     assert said in line
     assert line.startswith("caviar: ")
+
+
+def test_with_earlier_searches_the_space_and_the_config_it_is_made_around_go_together(there, monkeypatch):
+    asked = {}
+
+    def caught(split, **how):
+        asked.update(how, split=split)
+        raise BadRun("caught")
+
+    monkeypatch.setattr(tuning_run, "tune", caught)
+    with pytest.raises(BadRun, match="caught"):
+        tuning_run.tune_networks("f.csv", "y", warm_start=[there], trials=20, out="other")
+    split = asked["split"]
+    start = written_out(starts(split)[0].changed(seed=0, rows=1.0), split)
+    assert asked["base"] == start
+    assert asked["space"] == default_space(start, split, trials=20)
 
 
 def test_another_request_in_the_same_folder(there, capsys):

@@ -98,7 +98,7 @@ def test_where_nobody_gives_a_config_two_are_tried_first(tmp_path, monkeypatch):
     assert few.trials[0].network == first
 
 
-def test_a_single_trial_is_the_first_config():
+def test_with_a_space_and_no_config_what_is_not_searched_is_as_in_the_default():
     space = Space({"dropout": Uniform(0.0, 0.5), "learning_rate": LogUniform(1e-3, 1e-1)})
     assert [trial.network for trial in tune(SPLIT, space, trials=1).trials] == [written_out(Config(), SPLIT)]
 

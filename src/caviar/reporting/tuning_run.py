@@ -317,6 +317,7 @@ class _Search:
             if self.settings["space"] is None:  # the same one for the search and for what earlier ones tell it
                 trials = self.settings["trials"] or (TRIALS if self.settings["seconds"] is None else None)
                 self.settings["space"] = default_space(self.start, self.split, trials=trials)
+                self.settings["base"] = self.start  # around which it was made
             prior = prior_from(self.earlier, self.settings["space"], self.split)
             known = ", ".join(f"{one.name} ({one.likeness:.0%} alike)" for one in prior.earlier)
             self.tell.say(f"earlier searches: {known or 'none has settings that are searched here'}")

@@ -98,7 +98,7 @@ def tune_networks(
     size = _generation_size(way)
     race = race and race.of_most(_most_epochs(space, start))
     usual = CoarseToFine() if way.name == "caviar" else Nudges(IMPORTANCE, space.values_of(start))
-    given = _given(space, start, [] if trials == 1 else others)
+    given = _given(space, start, others)
 
     def configs_of(generation: int) -> int:
         return race.size(generation, size) if race else size
